@@ -180,13 +180,13 @@ class Driver(ABC):
     def close(self) -> None:
         """Release everything; idempotent. The driver may be used again afterwards."""
 
-    def for_context(self, caller: Caller) -> Driver:  # noqa: ARG002 - most stores act alone
+    def for_context(self, caller: Caller) -> Driver:
         """Give this driver with another's credentials, sharing its handles."""
         return self
 
     # -- Verb.WRITE --------------------------------------------------------------------------
 
-    def parts(self, size: int | None) -> Iterator[int]:  # noqa: ARG002 - not every store cares
+    def parts(self, size: int | None) -> Iterator[int]:
         """Give the part sizes in order for an image of ``size`` bytes (None: unknown); pure.
 
         Where the iterator ends is the store's limit: a longer image is refused.

@@ -87,5 +87,5 @@ def open_driver(target: str | Mapping[str, object], *, where: str = "settings") 
     else:
         raise Misconfigured(f"{where}: a store needs 'url' or 'driver'", setting="driver")
     settings: object = build(cls.settings_type, resolve_secrets(values, where=where), where=where)
-    make = cast(Callable[[object], Driver], cls)  # the constructor is part of Driver's contract
+    make = cast("Callable[[object], Driver]", cls)  # the constructor is part of Driver's contract
     return make(settings)
