@@ -2,14 +2,17 @@
 
 A driver declares its settings once, as a frozen dataclass whose fields are made by ``option``; parsing, the
 error messages and the generated reference all come from there.
+
+No message shows the value of a setting, whatever its type: a password may stand in the wrong place.
+The setting is named, an entry of a list by its place; names and paths go through ``shown``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import os
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -17,7 +20,7 @@ from typing import Any, TypeVar
 
 from multistore.errors import Misconfigured
 
-__all__ = ["Secret", "build", "option", "parse_size", "resolve_secrets"]
+__all__ = ["Secret", "build", "option", "parse_size", "resolve_secrets", "shown"]
 
 S = TypeVar("S")
 
@@ -25,6 +28,10 @@ _UNITS = {"": 1, "B": 1}
 for _power, _letter in enumerate("KMGTP", start=1):
     _UNITS[_letter] = _UNITS[_letter + "iB"] = 1024**_power
     _UNITS[_letter + "B"] = 1000**_power
+
+#: What sets a password, a signature or a query off (``:@?=&;%#``) is not among these characters.
+_PLAIN = re.compile(r"[\w ./+,~-]*")
+_SHOWN = 200  # characters
 
 
 class Secret:
@@ -82,13 +89,17 @@ def build(cls: type[S], values: Mapping[str, object], *, where: str) -> S:
 
     Texts are converted to the declared types, so that a URL's query and a TOML table are read alike.
     """
-    hints = typing.get_type_hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
     for name in values:
         if name not in fields:
+            import difflib
+
             close = difflib.get_close_matches(name, fields, n=1)
             hint = f", did you mean {close[0]!r}?" if close else f"; known: {', '.join(fields)}"
-            raise Misconfigured(f"{where}: unknown setting {name!r}{hint}", setting=name)
+            # Names of settings are in lower case; what is not, nor like one, may be a token without its name.
+            told = shown(name) if close or name.islower() else "***"
+            raise Misconfigured(f"{where}: unknown setting '{told}'{hint}", setting=told)
+    hints = typing.get_type_hints(cls)
     made: dict[str, object] = {}
     for name, field in fields.items():
         if name in values:
@@ -98,14 +109,30 @@ def build(cls: type[S], values: Mapping[str, object], *, where: str) -> S:
     return cls(**made)
 
 
+def shown(text: str) -> str:
+    """Give a name or a path for a message: as it is, long ones cut, or ``***`` if a password could be in it.
+
+    For what must be told to be of help: the name of a setting or of a variable, a path, a name that was not found.
+    A URL with a user or a query is never plain enough; neither is anything that a terminal would not print as it is.
+    """
+    if not _PLAIN.fullmatch(text):
+        return "***"
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+
+
 def parse_size(text: str) -> int:
-    """Read a number of bytes such as ``65536``, ``8MiB`` or ``1.5G``; ValueError otherwise."""
+    """Read a number of bytes such as ``65536``, ``8MiB`` or ``1.5G``; ValueError, without quoting it, otherwise."""
     number = text.strip().rstrip("BiKMGTPbkmgtp")
     unit = text.strip()[len(number) :].strip()
     unit = unit[:1].upper() + unit[1:]
-    size = float(number) * _UNITS[unit] if unit in _UNITS else None
-    if size is None or size < 0 or size != int(size):
-        raise ValueError(f"{text!r} is no size in bytes")
+    if unit in _UNITS and number.strip().isdecimal():
+        return int(number) * _UNITS[unit]  # a float holds no more than 53 bits
+    try:
+        size = float(number) * _UNITS[unit]
+    except (ValueError, KeyError):
+        size = math.nan
+    if not math.isfinite(size) or size < 0 or size != int(size):
+        raise ValueError("this is no size in bytes such as 65536, 8MiB or 1.5G")
     return int(size)
 
 
@@ -121,25 +148,28 @@ def _resolve(name: str, value: object, where: str) -> object:
     if not (isinstance(value, Mapping) and len(value) == 1 and {"env", "file"} & set(value)):
         return value
     ((kind, source),) = value.items()
+    source = str(source)
+    wants = f"{where}: setting '{shown(name)}' wants the"
     if kind == "env":
-        if (text := os.environ.get(str(source))) is None:
+        if (text := os.environ.get(source)) is None:
             raise Misconfigured(
-                f"{where}: setting {name!r} wants the environment variable {source}, which is not set",
-                setting=name,
+                f"{wants} environment variable '{shown(source)}', which is not set",
+                setting=shown(name),
             )
         return text
     try:
-        with open(str(source), encoding="utf-8") as file:
+        with open(source, encoding="utf-8") as file:
             return file.read().removesuffix("\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # a NUL in the path, or no UTF-8 in the file
+        why = getattr(error, "strerror", None) or type(error).__name__
+        # The error itself would quote the path, or what is in the file.
         raise Misconfigured(
-            f"{where}: setting {name!r} wants the file {source}: {type(error).__name__}",
-            setting=name,
-        ) from error
+            f"{wants} file '{shown(source)}', which cannot be read: {why}", setting=shown(name)
+        ) from None
 
 
 def _convert(value: object, hint: Any, field: dataclasses.Field[Any], where: str) -> object:
-    """Convert one raw value; the value itself never goes into a message: it may be a secret."""
+    """Convert one raw value."""
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         if value is None:
             return None

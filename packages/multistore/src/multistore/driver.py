@@ -174,8 +174,11 @@ class Driver(ABC):
         return any(ref.startswith(prefix) for prefix in self.prefixes())
 
     def redact(self, ref: str) -> str:
-        """Give the reference without any secret, for people and logs; pure."""
-        return ref
+        """Give the reference without any secret, for people and logs; pure.
+
+        What is not of this driver's schemes is not shown: another's reference may hold a password.
+        """
+        return ref if ref.partition("://")[0] in self.schemes else "(no reference of this store)"
 
     def close(self) -> None:
         """Release everything; idempotent. The driver may be used again afterwards."""
@@ -198,15 +201,18 @@ class Driver(ABC):
         """Start an upload of ``name``; nothing is visible yet.
 
         ``size`` is exact when the image fits into one part; otherwise what was declared, or None.
-        Refuses an existing name early with AlreadyExists (one cheap look; commit makes it certain),
-        a bad name with InvalidRef, a size that cannot fit with NoSpace.
+        Refuses an existing name early with AlreadyExists (one cheap look; commit makes it certain, and may do it alone
+        for an image of up to a megabyte), a bad name with InvalidRef, a size that cannot fit with NoSpace.
         Whatever it raises, it leaves nothing behind.
         ``labels`` are small texts kept beside the object where the backend can.
         """
         self._refuse("write")
 
     def pending(self) -> Iterator[Pending]:
-        """List the unfinished uploads, live ones included: the caller applies an age."""
+        """List the unfinished uploads, live ones included: the caller applies an age.
+
+        One of which the backend has nothing yet, because all is sent by its commit, is not among them.
+        """
         self._refuse("write")
 
     def discard(self, token: str) -> None:
@@ -229,11 +235,15 @@ class Driver(ABC):
         """Remove one object; NotFound if it is not there, InUse while somebody depends on it."""
         self._refuse("delete")
 
-    def copy_from(self, source: Driver, ref: str, name: str) -> Stored:
-        """Copy inside the backend, without the bytes passing through here.
+    def begin_copy(
+        self, source: Driver, ref: str, name: str, labels: Mapping[str, str]
+    ) -> tuple[Upload, int]:
+        """Start an upload of ``name`` whose bytes the backend copies by itself: a reflink, a clone, a copy of parts.
 
-        Unsupported, before anything was written, if these two stores cannot; the core then copies by reading and writing.
-        Publishes like ``commit``: whole, durable, or not at all.
+        Gives the upload, which has its bytes and takes no part, and their number; it is published by ``commit`` and
+        removed by ``abort`` like any other, so a crash at any moment is settled alike.
+        Unsupported, with nothing written, if these two stores cannot; the core then reads and writes.
+        ``source`` is a bare driver, without layers.
         """
         self._refuse("copy")
 

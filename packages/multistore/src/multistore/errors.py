@@ -56,6 +56,8 @@ class StoreError(Exception):
     an error that a *source* of bytes raised is never touched, so a filled ``store`` proves
     whose error it is.
     ``retry_after`` is what the server asked for, in seconds.
+    ``final`` is set by a driver on an error of a retryable class that repeating *this* call cannot cure, and
+    that left nothing behind: a failed fsync, say.
     """
 
     retryable: ClassVar[bool] = False
@@ -69,6 +71,7 @@ class StoreError(Exception):
         self.verb: str | None = None
         self.ref: str | None = None
         self.attempts: int = 1
+        self.final: bool = False
 
     def stamp(self, *, store: str, verb: str, ref: str | None = None) -> None:
         """Say where the error happened; the first stamp stays."""
@@ -157,17 +160,36 @@ class SizeMismatch(StoreError):
 
 
 class InUse(StoreError):
-    """Somebody holds the object: a clone, a watcher, a live upload; the message names them."""
+    """Somebody holds the object: a clone, a watcher, a live upload; the message names them.
+
+    ``why`` is ``snapshots`` where the object has snapshots of others, and otherwise empty.
+    """
 
     retryable = True
     exit_code = 5
+
+    def __init__(
+        self, message: str = "", *, why: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.why = why
 
 
 class Unavailable(StoreError):
-    """The store cannot be reached, answers nonsense, or broke off in the middle."""
+    """The store cannot be reached, answers nonsense, or broke off in the middle.
+
+    ``why`` is ``answer`` where it did answer, with what is no object of its kind, ``redirects`` where it only sends
+    from one place to the next, and otherwise empty.
+    """
 
     retryable = True
     exit_code = 5
+
+    def __init__(
+        self, message: str = "", *, why: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.why = why
 
 
 class RateLimited(StoreError):

@@ -17,12 +17,15 @@ __all__ = [
     "Capabilities",
     "Event",
     "EventHandler",
+    "Fetched",
     "Info",
     "Pending",
     "Receipt",
+    "State",
     "Stored",
     "Usage",
     "Verb",
+    "Verdict",
 ]
 
 
@@ -60,11 +63,14 @@ class Capabilities:
     parallel_parts: int = 1
     #: Bytes that were never written read as zeros, so zero runs need not be sent.
     sparse: bool = False
+    #: Each part is sent with this digest of it, ``sha256`` or ``md5``: where the core can have it for little,
+    #: ``known.digest_of`` gives it.
+    part_digest: str = ""
     #: Of two racing commits of one name exactly one succeeds.
     exclusive_create: bool = False
-    #: A call can hang where no time limit on the wire reaches (a dead NFS mount): the deadline
-    #: layer then runs calls in threads that can be abandoned.
-    can_hang: bool = False
+    #: Seconds after which a call is given up where no time limit on a wire reaches (a dead NFS mount):
+    #: the deadline layer then runs calls in threads that can be abandoned.  None: calls end by themselves.
+    hang_timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +155,44 @@ class Receipt:
     seconds: Mapping[str, float] = field(default_factory=_empty)
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What ``Store.get`` delivered: ``size`` bytes; ``digests`` are those that were compared and right.
+
+    No digest means that nothing but the size was proved.
+    ``stores`` names the stores that the bytes came from, in order.
+    """
+
+    size: int
+    digests: Mapping[str, str]
+    stores: tuple[str, ...]
+
+
+class State(enum.Enum):
+    """What a verification found."""
+
+    INTACT = "intact"
+    MISSING = "missing"
+    SHORT = "short"
+    CORRUPT = "corrupt"
+    UNVERIFIABLE = "unverifiable"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known of one copy, and how: ``proof`` says what was compared with what.
+
+    ``size`` is how many bytes were read.
+    """
+
+    store: str
+    ref: str
+    state: State
+    proof: str
+    size: int | None = None
+    digests: Mapping[str, str] = field(default_factory=_empty)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One thing that happened; logs, metrics and progress all derive from these.
@@ -157,7 +201,7 @@ class Event:
     kind        when
     ==========  =====================================================================
     ``begin``   an operation starts; ``total`` is its size in bytes if known
-    ``bytes``   ``count`` more bytes were read from, or written to, the store
+    ``bytes``   ``count`` more bytes were read from, or written to, the store; holes count with what follows
     ``retry``   attempt ``attempt`` failed with ``error`` and will be repeated after ``delay`` s
     ``end``     the operation ended after ``elapsed`` s; ``error`` is None when it succeeded
     ==========  =====================================================================

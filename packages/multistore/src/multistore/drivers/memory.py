@@ -10,20 +10,23 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from multistore.config import option
-from multistore.driver import Driver, Reader, Ref, Upload
+from multistore.driver import Driver, PerProcess, Reader, Ref, Upload
 from multistore.errors import AlreadyExists, InvalidRef, NoSpace, NotFound
 from multistore.model import Capabilities, Info, Pending, Stored, Usage, Verb
 
 __all__ = ["MemoryDriver", "MemoryRef", "MemorySettings"]
 
 _PREFIX = "memory://"
+_UNBOUNDED = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
 class MemorySettings:
     """The settings of a memory store."""
 
-    capacity: int = option(1 << 62, help="how many bytes the store takes", unit="bytes", minimum=0)
+    capacity: int = option(
+        _UNBOUNDED, help="how many bytes the store takes", unit="bytes", minimum=0
+    )
     part_size: int = option(8 << 20, help="the size of a part", unit="bytes", minimum=1)
 
 
@@ -55,7 +58,8 @@ class MemoryDriver(Driver):
         self.settings = settings or MemorySettings()
         self.objects: dict[str, tuple[bytes, str, float]] = {}  # name: bytes, token, modified
         self.uploads: dict[str, MemoryUpload] = {}
-        self.lock = threading.Lock()
+        # A lock of the parent's may be held by a thread that a forked child does not have.
+        self.lock = PerProcess(threading.Lock)
 
     @classmethod
     def settings_from_url(cls, url: str) -> Mapping[str, object]:
@@ -66,7 +70,10 @@ class MemoryDriver(Driver):
     def parse(cls, text: str) -> MemoryRef:
         name = text.removeprefix(_PREFIX)
         if name == text or not name:
-            raise InvalidRef(f"{text!r} is not of the form memory://NAME", why="not memory://NAME")
+            # Whose reference it is, nobody knows: another store's may hold a password.
+            raise InvalidRef(
+                "the reference is not of the form memory://NAME", why="not memory://NAME"
+            )
         return MemoryRef(name)
 
     def prefixes(self) -> tuple[str, ...]:
@@ -87,7 +94,7 @@ class MemoryDriver(Driver):
     def begin(self, name: str, size: int | None, labels: Mapping[str, str]) -> Upload:
         if not name:
             raise InvalidRef("an image needs a name", why="empty name")
-        with self.lock:
+        with self.lock.get():
             if name in self.objects:
                 raise AlreadyExists(f"{name!r} is there already")
             self._reserve(size or 0)
@@ -124,7 +131,8 @@ class MemoryDriver(Driver):
         return sum(len(data) for data, _, _ in list(self.objects.values()))
 
     def _reserve(self, size: int) -> None:
-        if self._used() + size > self.settings.capacity:
+        bounded = self.settings.capacity < _UNBOUNDED  # adding up all images takes its time
+        if bounded and self._used() + size > self.settings.capacity:
             raise NoSpace(f"no room for {size} bytes: delete something, or raise 'capacity'")
 
     def _find(self, name: str) -> tuple[bytes, str, float]:
@@ -152,7 +160,7 @@ class MemoryUpload(Upload):
         whole = bytearray(size)
         for offset, data in self.runs.items():
             whole[offset : offset + len(data)] = data
-        with driver.lock:
+        with driver.lock.get():
             _, winner, _ = driver.objects.get(self.name, (b"", self.token, 0.0))
             if winner != self.token:
                 raise AlreadyExists(f"{self.name!r} is there already")

@@ -31,3 +31,6 @@ class Journal(Protocol):
 
     def aborted(self, key: int) -> None:
         """Hear that nothing is left of the upload."""
+
+    def abandoned(self, key: int) -> None:
+        """Hear that something may be left, and that nobody works on it any more."""

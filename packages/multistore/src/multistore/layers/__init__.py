@@ -1,0 +1,1 @@
+"""Wrappers of a driver, each adding one property; ``stack`` puts them together."""
