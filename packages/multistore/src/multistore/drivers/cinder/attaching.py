@@ -1,0 +1,344 @@
+"""Attaching a volume to this host, and detaching it again.
+
+All processes of a host share one attachment of a volume: the first one makes it, others join by its number, which a lock
+file tells, and the last one removes it.
+So several can read a volume that Cinder would attach only once, and a killed process leaves nothing that the next one
+does not find; ``abandoned`` removes it where there is no next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from multistore.drivers.cinder.abandoned import forget_strays
+from multistore.drivers.cinder.devices import Device, HandleDevice, PathDevice
+from multistore.drivers.cinder.errors import guard
+from multistore.drivers.cinder.holds import Hold, Holds
+from multistore.drivers.cinder.mounts import Mount, as_root, mount
+from multistore.drivers.cinder.sdk import connect
+from multistore.errors import (
+    AccessDenied,
+    InUse,
+    NoSpace,
+    NotFound,
+    RateLimited,
+    StoreError,
+    Unauthenticated,
+    Unavailable,
+    Unsupported,
+)
+
+if TYPE_CHECKING:
+    from multistore.drivers.cinder.service import Attachment, Service
+
+__all__ = ["Attached", "attach"]
+
+LOG = logging.getLogger(__name__)
+
+#: Pauses between attempts to attach what somebody else holds, those of the OpenStack interface; the last one again and again.
+_PAUSES = (2.0, 4.0, 8.0, 10.0)
+#: After these there is surely no attachment of ours.
+_REFUSED = (InUse, AccessDenied, NotFound, NoSpace, RateLimited, Unauthenticated, Unsupported)
+#: ScaleIO shows a size late, when a volume was attached and when it was extended.
+_SIZE_PATIENCE, _SIZE_PAUSE = 20.0, 0.1
+
+
+class Attached:
+    """A volume that is attached to this host, and open; ``free`` says that just now it had no attachment."""
+
+    def __init__(
+        self, service: Service, holds: Holds, volume_id: str, *, writing: bool, free: bool = False
+    ) -> None:
+        self.volume_id = volume_id
+        self.writing = writing
+        self._free = free
+        self._service = service
+        self._holds = holds
+        self._what = f"the volume {volume_id}"
+        self._key = f"volume-{volume_id}"
+        self._hold: Hold | None = None
+        self._attachment: Attachment | None = None
+        self._asked = False  # for an attachment, and there is no answer yet
+        self._connector: Any = None
+        self._data: dict[str, Any] = {}
+        self._found: Any = None
+        self._mount: Mount | None = None
+        self._device: Device | None = None
+
+    @property
+    def device(self) -> Device:
+        """The bytes; Unavailable once it is detached."""
+        if self._device is None:
+            raise Unavailable(f"{self._what} is not attached any more")
+        return self._device
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there are bytes to read and write."""
+        return self._device is not None
+
+    @property
+    def protocol(self) -> str:
+        """How the volume is reached: rbd, nfs, iscsi."""
+        info = self._attachment.info if self._attachment else {}
+        return str(info.get("driver_volume_type", ""))
+
+    # -- attaching ---------------------------------------------------------------------------
+
+    def claim(self) -> None:
+        """Lock all others of this host out, before there is an attachment."""
+        hold = self._holds.hold(self._key)
+        if not hold.alone():
+            hold.drop(remove=False)
+            raise InUse(f"{self._what} is in use by another process of this host")
+        self._hold = hold
+
+    def open(self) -> None:
+        """Attach, connect and open; whatever it raises, it leaves nothing behind but the claim.
+
+        What Cinder refuses because of somebody else is tried again after pauses, in which the guard is free: it serves
+        other volumes as well, and another process of this host may be the one that succeeds.
+        """
+        attempts = self._service.settings.attach_attempts
+        for number in range(attempts - 1):
+            try:
+                return self._open()
+            except InUse:
+                if not self._asked:
+                    raise
+            time.sleep(_PAUSES[min(number, len(_PAUSES) - 1)])
+        return self._open()
+
+    def _open(self) -> None:
+        with self._holds.guard(self._key):
+            claimed = self._hold
+            hold = claimed or self._holds.hold(self._key)
+            alone = claimed is not None or hold.alone()
+            if not alone and not hold.share():
+                hold.drop(remove=False)
+                raise InUse(f"{self._what} is being written by another process of this host")
+            self._hold, self._asked = hold, False
+            try:
+                fresh = self._make_or_join(hold, alone)
+                self._connect()
+                if fresh:
+                    self._service.complete(self._attached.id)
+                if claimed is None:
+                    hold.share()
+            except BaseException as error:
+                self._give_back(error, alone, keep=claimed is not None)
+                raise
+
+    def _make_or_join(self, hold: Hold, alone: bool) -> bool:
+        """Find the attachment of this host, or make one; True if it is still to be completed."""
+        note = hold.read()
+        known = note.get("attachment")
+        if known:
+            found = self._service.attachment(str(known))
+            if found is not None and found.info and not self.writing:
+                self._attachment = found
+                return found.status != "attached"
+            if found is not None:
+                self._service.detach(found.id)
+        if not alone:
+            raise Unavailable(f"{self._what} was detached from this host by somebody else")
+        if note.get("intent"):
+            try:
+                forget_strays(self._service, self.volume_id, note)
+            except InUse as error:
+                LOG.warning("%s", error)
+        # From now on a killed process leaves a sign that there may be an attachment of it.
+        hold.write({"intent": True, "before": self._others()})
+        self._asked = True
+        mode = "rw" if self.writing else "ro"
+        self._attachment = self._service.attach(self.volume_id, mode)
+        self._asked = False
+        hold.write({"attachment": self._attachment.id})
+        return True
+
+    def _others(self) -> list[str] | None:
+        """Give the attachments that are there before one is made; None if nobody else may make any."""
+        if self.writing:
+            return None
+        free, self._free = self._free, False
+        return [] if free else [each.id for each in self._service.attachments(self.volume_id)]
+
+    @property
+    def _attached(self) -> Attachment:
+        if self._attachment is None:
+            raise Unavailable(f"{self._what} is not attached")
+        return self._attachment
+
+    # -- connecting --------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        info = dict(self._attached.info)
+        nested = info.get("data")
+        self._data = dict(nested) if isinstance(nested, dict) else info
+        protocol = self.protocol
+        if not protocol:
+            raise Unavailable(f"Cinder does not say how {self._what} is reached")
+        if self._data.get("encrypted"):
+            raise Unsupported(f"{self._what} is encrypted: choose a volume type without encryption")
+        if protocol == "nfs":
+            self._device = self._open_file()
+        else:
+            self._device = self._open_device(protocol)
+
+    def _open_file(self) -> Device:
+        """Open the volume's file in its export; what is no raw image is refused, for reading and writing alike."""
+        data, settings = self._data, self._service.settings
+        if str(data.get("format") or "raw") != "raw":
+            raise Unsupported(
+                f"{self._what} is a file in the format {data['format']}, and only raw ones can be images"
+            )
+        name = str(data["name"])
+        if os.path.basename(name) != name:
+            raise Unsupported(f"Cinder names a file of {self._what} outside its export")
+        self._mount = mount(self._holds, settings.root_helper, settings.mount_base, data)
+        return self._open_path(os.path.join(self._mount.path, name), zeroed=True)
+
+    def _open_device(self, protocol: str) -> Device:
+        settings = self._service.settings
+        with guard(f"connecting {self._what}"):
+            self._connector = self._service.sdk.connector(
+                settings, protocol, {**self._attached.info}
+            )
+            self._found = connect(self._connector, self._data)
+        path = self._found["path"]
+        if not isinstance(path, str | bytes):
+            return HandleDevice(path, self._what, settings.timeout)
+        path = os.fsdecode(path)
+        if self._hold is not None:
+            self._hold.write({**self._hold.read(), "device": path})
+        return self._open_path(path, zeroed=False)
+
+    def _open_path(self, path: str, *, zeroed: bool) -> Device:
+        """Open it, made ours for as long as this host uses it if it is another user's."""
+        try:
+            return PathDevice(path, self._what, writing=self.writing, zeroed=zeroed)
+        except AccessDenied:
+            hold, helper = self._hold, self._service.settings.root_helper
+            if hold is None or not helper:
+                raise
+            status = os.stat(path)
+            if status.st_uid == os.geteuid():
+                raise
+            hold.write({**hold.read(), "path": path, "owner": status.st_uid})
+            as_root(helper, "chown", str(os.geteuid()), path)
+        return PathDevice(path, self._what, writing=self.writing, zeroed=zeroed)
+
+    # -- sizes -------------------------------------------------------------------------------
+
+    def size(self, wanted: int) -> int:
+        """Give the size in bytes; of a block device that is smaller, the size ``wanted`` is waited for."""
+        device = self.device
+        late = self._mount is None and not isinstance(device, HandleDevice)
+        return self._size(wanted) if late else device.size()
+
+    def _size(self, wanted: int) -> int:
+        end = time.monotonic() + _SIZE_PATIENCE
+        while (size := self.device.size()) < wanted and time.monotonic() < end:
+            time.sleep(_SIZE_PAUSE)
+        return size
+
+    def resized(self, size: int) -> None:
+        """See the new size of a volume that was extended while attached."""
+        device = self.device
+        if self._connector is not None and not isinstance(device, HandleDevice):
+            with guard(f"seeing the new size of {self._what}"):
+                self._connector.extend_volume(self._data)
+        self._check(size, self._size(size))
+
+    def grown(self, size: int) -> None:
+        """See the new size of a volume that was extended while detached."""
+        self._check(size, self.size(size))
+
+    def _check(self, size: int, seen: int) -> None:
+        if seen < size:
+            raise Unavailable(f"{self._what} was extended, and this host does not see it")
+
+    # -- detaching ---------------------------------------------------------------------------
+
+    def suspend(self) -> None:
+        """Close, disconnect and detach, and keep the claim; idempotent."""
+        with self._holds.guard(self._key):
+            self._detach(last=True)
+
+    def close(self) -> None:
+        """Close, disconnect and detach, unless another process of this host uses the volume; idempotent."""
+        if self._hold is None:
+            return
+        with self._holds.guard(self._key):
+            hold = self._hold
+            last = hold.alone()
+            self._detach(last=last)
+            self._hold = None
+            hold.drop(remove=last)
+
+    def _detach(self, *, last: bool) -> None:
+        self._disconnect(last=last)
+        hold, made = self._hold, self._attachment
+        # The note goes last: an attachment that cannot be removed now is found by it.
+        if last and made is not None:
+            self._service.detach(made.id)
+            if hold is not None:
+                hold.write({})
+        elif last and hold is not None and (note := hold.read()).get("intent"):
+            forget_strays(self._service, self.volume_id, note)
+            hold.write({})
+        self._attachment = None
+
+    def _disconnect(self, *, last: bool) -> None:
+        """Close what is open here; the connection itself goes with the last user."""
+        device, self._device = self._device, None
+        handle = isinstance(device, HandleDevice)
+        if device is not None:
+            device.close()
+        connector, self._connector = self._connector, None
+        if connector is not None and (last or handle):
+            try:
+                with guard(f"disconnecting {self._what}"):
+                    connector.disconnect_volume(self._data, self._found, force=True)
+            except StoreError as error:
+                # Everything was flushed before: the attachment must not stay because of it.
+                LOG.warning("%s", error)
+        if last:
+            self._restore_owner()
+        share, self._mount = self._mount, None
+        if share is not None:
+            share.release()
+
+    def _restore_owner(self) -> None:
+        note = self._hold.read() if self._hold else {}
+        helper = self._service.settings.root_helper
+        if note.get("path") and helper and os.path.exists(str(note["path"])):
+            with contextlib.suppress(StoreError):
+                as_root(helper, "chown", str(int(note["owner"])), str(note["path"]))
+
+    def _give_back(self, error: BaseException, alone: bool, *, keep: bool) -> None:
+        """Undo an attachment that could not be completed; ``error`` is why."""
+        hold = self._hold
+        try:
+            # Unless it was refused it may have been made, and its number lost: the note says so until that is settled.
+            if self._asked and hold is not None and isinstance(error, _REFUSED):
+                hold.write({})
+            last = alone or (hold is not None and hold.alone())
+            self._detach(last=last)
+        except StoreError as trouble:
+            error.add_note(f"an attachment of {self._what} may be left: {trouble}")
+            last = False
+        if not keep and hold is not None:
+            self._hold = None
+            hold.drop(remove=last and not hold.read())
+
+
+def attach(service: Service, holds: Holds, volume_id: str, *, free: bool = False) -> Attached:
+    """Attach a volume to this host for reading, and open it; ``free`` says that just now it had no attachment."""
+    made = Attached(service, holds, volume_id, writing=False, free=free)
+    made.open()
+    return made
