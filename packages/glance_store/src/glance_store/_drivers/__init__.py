@@ -1,0 +1,1 @@
+"""The drivers, one module each: a store class and its location class."""

@@ -1,0 +1,1 @@
+"""Helpers that drivers of this and of other distributions share."""
