@@ -187,6 +187,19 @@ def test_a_volume_that_is_never_ready_is_given_up(cloud: Cloud, make: Make) -> N
     assert not cloud.all("volumes")
 
 
+def test_a_volume_that_cannot_be_removed_yet_is_swept_later(cloud: Cloud, make: Make) -> None:
+    """Even while somebody still looks at the error that the upload ended with, by this very process."""
+    cloud.looks_until_ready = 10**6
+    with pytest.raises(TimedOut) as caught:
+        make(state_timeout=0.05).begin("image", 5, {})
+    assert "may be left" in "".join(caught.value.__notes__)
+    cloud.looks_until_ready = 0
+    driver = make()
+    (left,) = driver.pending()
+    driver.discard(left.token)
+    assert not cloud.all("volumes")
+
+
 STEPS = (
     "create",
     "list",

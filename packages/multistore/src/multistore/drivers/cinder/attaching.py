@@ -280,6 +280,12 @@ class Attached:
             self._hold = None
             hold.drop(remove=last)
 
+    def leave(self) -> None:
+        """Give up the claim as a killed process does: its file, and what it says, stay for whoever sweeps."""
+        hold, self._hold = self._hold, None
+        if hold is not None:
+            hold.drop(remove=False)
+
     def _detach(self, *, last: bool) -> None:
         self._disconnect(last=last)
         hold, made = self._hold, self._attachment

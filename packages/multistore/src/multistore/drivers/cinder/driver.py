@@ -188,6 +188,7 @@ def _given_up(upload: CinderUpload) -> Iterator[None]:
         try:
             upload.abort()
         except StoreError as trouble:
+            upload.leave()
             error.add_note(f"an unfinished volume may be left: {trouble}")
         raise
 

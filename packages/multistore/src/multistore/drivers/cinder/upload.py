@@ -193,6 +193,13 @@ class CinderUpload(Upload):
             if attached is not None:
                 attached.close()
 
+    def leave(self) -> None:
+        """Leave what could not be aborted to whoever sweeps this host: from now on it has no living writer."""
+        attached, self._attached = self._attached, None
+        self._ended = True
+        if attached is not None:
+            attached.leave()
+
 
 def _runs(data: bytes) -> list[tuple[int, int]]:
     """Give the stretches that hold something."""
