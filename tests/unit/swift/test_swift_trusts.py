@@ -80,6 +80,25 @@ def test_sw6_an_upload_outlives_the_token_and_leaves_no_trust(
     assert calls(server, "OS-TRUST") == ["POST", "DELETE"]
 
 
+def test_two_uploads_of_one_token_that_outlive_it_leave_no_trust(
+    driver: SwiftDriver, server: SwiftState
+) -> None:
+    """As two requests of one user make them: each has a trust of its own."""
+    callers = [as_caller(driver), as_caller(driver)]
+    uploads = [mine.begin(name, 2 * SEGMENT, {}) for mine, name in zip(callers, "xy", strict=True)]
+    assert len(server.trusts) == 2
+    server.tokens.discard(TOKEN)
+    for upload in uploads:
+        upload.write_part(0, 0, b"a" * SEGMENT)
+        upload.write_part(1, SEGMENT, b"b" * SEGMENT)
+        upload.commit(2 * SEGMENT, {})
+    for mine in callers:
+        mine.close()
+    assert len(server.trusts) == 1  # for what follows
+    driver.close()
+    assert not server.trusts
+
+
 @pytest.mark.parametrize("status", [401, 403, 500])
 def test_an_upload_that_cannot_begin_leaves_no_trust(
     status: int, driver: SwiftDriver, server: SwiftState

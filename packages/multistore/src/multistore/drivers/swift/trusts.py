@@ -82,14 +82,15 @@ class Trustee:
             reason,
         )
 
-    def keep(self, caller: Trusted, token: str) -> None:
-        """Let a caller's trust last for what follows the transfer."""
+    def keep(self, caller: Trusted, token: str) -> bool:
+        """Let a caller's trust last for what follows the transfer; False if another one of the same token does already."""
         with self._lock:
             if token not in self._kept:
                 timer = threading.Timer(_AFTER, self._drop, (token,))
                 timer.daemon = True
                 self._kept[token] = caller, timer
                 timer.start()
+            return self._kept[token][0] is caller
 
     def _drop(self, token: str) -> None:
         with self._lock:
@@ -165,9 +166,7 @@ class Trusted(Identity):
     def _settle(self) -> None:
         if self._trust is None:
             return
-        if self._over:
-            self._trustee.keep(self, self._given.token())
-        else:
+        if not (self._over and self._trustee.keep(self, self._given.token())):
             self._end()
 
     def _end(self) -> None:
