@@ -29,7 +29,8 @@ class Trouble:
 
     operation: str
     #: cut: closed before the server hears of it; lost: the answer never comes; half: it ends in its middle;
-    #: stall: no answer until the proxy ends; status: that status and code instead; etag: another entity tag.
+    #: stall: no answer until the proxy ends; held: none until it is released; status: that status and code instead;
+    #: etag: another entity tag.
     how: str
     times: int = 1
     skip: int = 0
@@ -58,6 +59,8 @@ class Proxy:
         self.troubles: list[Trouble] = []
         self.requests: list[Request] = []
         self.ended = threading.Event()
+        #: Set by a test to let what is held go on.
+        self.released = threading.Event()
         #: Header fields that do not get through.
         self.ignored: set[str] = set()
         self._lock = threading.Lock()
@@ -134,6 +137,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif trouble is not None and how == "status":
             self.refuse(trouble)
         else:
+            if how == "held":
+                self.proxy.released.wait(60)
             self.forward(body, how)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any  # noqa: N815 - names of the base class
@@ -211,6 +216,7 @@ def proxied(upstream: str, name: Callable[[str, str], str] | None = None) -> Ite
         yield proxy
     finally:
         proxy.ended.set()
+        proxy.released.set()
         proxy.server.shutdown()
         proxy.server.server_close()
         thread.join()

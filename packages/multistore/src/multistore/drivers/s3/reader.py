@@ -35,6 +35,7 @@ _EMPTY = re.compile(r"bytes \*/(\d{1,18})", re.ASCII)
 class S3Reader(Reader):
     """Every read is a request of its own, and insists on the version that the first one saw.
 
+    Reads run side by side once that one is answered.
     Whoever asks for the size first gets it with the first bytes, which the next read then takes.
     """
 
@@ -47,27 +48,38 @@ class S3Reader(Reader):
         self._info: Info | None = None
         self._first: _Stream | None = None
         self._streams: set[_Stream] = set()
-        self._lock = threading.Lock()
+        self._asking = (
+            threading.Lock()
+        )  # for the version: whoever does not know it waits for who asks
+        self._lock = threading.Lock()  # of what is above; never held while a server is asked
 
     @property
     def info(self) -> Info:
+        if self._info is None:
+            with self._asking:
+                if self._info is None:
+                    self._ask_first()
+        assert self._info is not None  # noqa: S101 - for the type checker
+        return self._info
+
+    def _ask_first(self) -> None:
+        """Learn the size with the first bytes, which are kept for the next read."""
+        first = self._get(0, _FIRST)
         with self._lock:
-            if self._info is None:
-                self._first = self._get(0, _FIRST)
-                if self._info is None:  # an empty object
-                    self._learn(
-                        self._bucket.ask(
-                            "head_object", self._key, self._what, **self._bucket.own_key
-                        )
-                    )
-            assert self._info is not None  # noqa: S101 - for the type checker
-            return self._info
+            self._first = first
+        if self._info is None:  # an empty object
+            bucket = self._bucket
+            self._learn(bucket.ask("head_object", self._key, self._what, **bucket.own_key))
 
     def read(self, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         if length == 0:
             return iter(())
+        if self._info is None:
+            with self._asking:
+                if self._info is None:
+                    return self._get(offset, length) or iter(())
         known = self._info
-        if known is not None and known.size is not None:
+        if known.size is not None:
             rest = max(0, known.size - offset)
             length = rest if length is None else min(length, rest)
             if length == 0:
@@ -78,9 +90,7 @@ class S3Reader(Reader):
             if offset == 0 and first.left == length:
                 return first
             first.close()
-        with self._lock:
-            stream = self._get(offset, length)
-        return stream if stream is not None else iter(())
+        return self._get(offset, length) or iter(())
 
     def _get(self, offset: int, length: int | None) -> _Stream | None:
         """Ask for a range; None if the object ends before it."""
@@ -117,7 +127,8 @@ class S3Reader(Reader):
         except BaseException:
             stream.close()
             raise
-        self._streams.add(stream)
+        with self._lock:
+            self._streams.add(stream)
         return stream
 
     def _whole(self, length: int) -> bool:
@@ -133,16 +144,23 @@ class S3Reader(Reader):
             self._name,
             modified.timestamp() if modified is not None else None,
         )
-        known = self._info
-        if known is None:
-            self._info = found
-        elif (known.version, known.size) != (found.version, found.size):
+        with self._lock:
+            known = self._info
+            if known is None:
+                self._info = known = found
+        if (known.version, known.size) != (found.version, found.size):
             raise Corrupt(f"{self._what} was changed while it was being read: read it again")
 
     def close(self) -> None:
-        self._first = None
-        for stream in list(self._streams):
+        with self._lock:
+            self._first = None
+            streams = list(self._streams)
+        for stream in streams:
             stream.close()
+
+    def _forget(self, stream: _Stream) -> None:
+        with self._lock:
+            self._streams.discard(stream)
 
 
 class _Stream(Iterator[bytes]):
@@ -185,7 +203,7 @@ class _Stream(Iterator[bytes]):
     def close(self) -> None:
         """Release the connection; one that is not at its end is closed."""
         self.left = 0
-        self._reader._streams.discard(self)
+        self._reader._forget(self)
         self._body.close()
 
 
