@@ -158,7 +158,7 @@ def test_what_is_given_up_leaves_no_trust(
     assert len(server.trusts) == over
     driver.close()
     assert not server.trusts
-    assert not server.containers["images_x"]
+    assert not server.containers
 
 
 def test_a_driver_that_is_closed_in_the_middle_leaves_no_trust(

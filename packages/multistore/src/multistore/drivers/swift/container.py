@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 
 from multistore.drivers.swift.refs import Token
 from multistore.drivers.swift.wire import Reply, Swift
-from multistore.errors import Misconfigured, NoSpace, NotFound, Unavailable
+from multistore.errors import Misconfigured, NoSpace, NotFound, StoreError, Unavailable
 from multistore.model import Info
 
 __all__ = ["Container", "Entry", "Head", "head_of", "md5_of"]
@@ -87,12 +87,14 @@ def _time(text: str | None) -> float | None:
 
 
 class Container:
-    """A container of an account."""
+    """A container of an account; one that is its image's ``own`` goes with what could not become that image."""
 
-    def __init__(self, swift: Swift, name: str, *, create: bool) -> None:
+    def __init__(self, swift: Swift, name: str, *, create: bool, own: bool = False) -> None:
         self.swift = swift
         self.name = name
         self._create = create
+        self._own = own
+        self._made = False
 
     def ask(self, method: str, name: str, what: str, **more: Any) -> Reply:
         """Do one request for an object."""
@@ -160,13 +162,27 @@ class Container:
                     setting="container",
                 ) from error
         if not there:
-            self.swift.ask("PUT", (self.name,), f"the container {self.name!r}")
+            reply = self.swift.ask("PUT", (self.name,), f"the container {self.name!r}")
+            self._made = reply.status == 201  # noqa: PLR2004 - of HTTP; 202 if it was there
         return work()  # if it is there, another has made it since the first attempt
 
     def there(self) -> bool:
         """Say whether the container is there."""
         reply = self.swift.ask("HEAD", (self.name,), f"the container {self.name!r}", fine=(404,))
         return reply.status != 404  # noqa: PLR2004 - of HTTP
+
+    def undo(self) -> None:
+        """Remove the container if it was made for an upload of its image that came to nothing."""
+        if self._made:
+            self.remove_own()
+
+    def remove_own(self) -> None:
+        """Remove a container that is its image's own, if it is empty; what others put there keeps it."""
+        if not self._own:
+            return
+        with contextlib.suppress(StoreError):  # the image is gone, which is what was asked for
+            what = f"the container {self.name!r}"
+            self.swift.ask("DELETE", (self.name,), what, fine=(404, 409))
 
     def made(self, token: Token, labels: Mapping[str, str]) -> dict[str, str]:
         """Give the fields that every object of an upload gets."""

@@ -135,11 +135,16 @@ class SwiftDriver(Driver):
     def _own(self, ref: str) -> tuple[Container, SwiftRef]:
         """Find what a reference names; InvalidRef if this store has nothing to do with it."""
         parsed = self._places.taken(ref)
-        return Container(self._accounts.of(parsed), parsed.container, create=False), parsed
+        own = (
+            self.settings.container_per_image
+            and self._naming.container(parsed.object) == parsed.container
+        )
+        return Container(self._accounts.of(parsed), parsed.container, create=False, own=own), parsed
 
     def _container(self, name: str) -> Container:
-        create = self.settings.create_container or self.settings.container_per_image
-        return Container(self._accounts.main(), name, create=create)
+        own = self.settings.container_per_image
+        create = self.settings.create_container or own
+        return Container(self._accounts.main(), name, create=create, own=own)
 
     # -- reading -----------------------------------------------------------------------------
 
@@ -229,7 +234,9 @@ class SwiftDriver(Driver):
     def discard(self, token: str) -> None:
         parsed = self._own_token(token)
         if parsed is not None:
-            sweep.discard(self._container(parsed.container), parsed)
+            container = self._container(parsed.container)
+            sweep.discard(container, parsed)
+            container.remove_own()
 
     def published(self, token: str) -> Stored | None:
         parsed = self._own_token(token)
@@ -258,11 +265,7 @@ class SwiftDriver(Driver):
                 ) from None
             raise
         removal.delete(container, parsed.object, parsed.redacted, head)
-        if (
-            self.settings.container_per_image
-            and self._naming.container(parsed.object) == container.name
-        ):
-            removal.remove_container(container)
+        container.remove_own()
 
     def _all(self) -> Iterator[Container]:
         """Give the containers of this store."""
@@ -323,8 +326,7 @@ class SwiftDriver(Driver):
             upload.write_part(0, 0, b"multistore")
         finally:
             upload.abort()
-            if self.settings.container_per_image:
-                removal.remove_container(container)
+            container.remove_own()
 
     def close(self) -> None:
         self._accounts.close()

@@ -12,7 +12,7 @@ from multistore.drivers.swift.manifests import static_segments
 from multistore.drivers.swift.refs import Token, made_by
 from multistore.errors import NoSpace, NotFound, StoreError, Unavailable
 
-__all__ = ["delete", "remove_container", "remove_segments"]
+__all__ = ["delete", "remove_segments"]
 
 _AT_ONCE = 8
 
@@ -113,12 +113,3 @@ def _delete_dynamic(container: Container, name: str, what: str, where: tuple[str
         other = Container(container.swift, place, create=False)
         _remove(other, [each.name for each in other.entries(prefix, what)], what)
     container.ask("DELETE", name, what)
-
-
-def remove_container(container: Container) -> None:
-    """Remove an image's own container if it is empty; what others put there keeps it."""
-    try:
-        what = f"the container {container.name!r}"
-        container.swift.ask("DELETE", (container.name,), what, fine=(404, 409))
-    except StoreError:
-        pass  # the image is deleted

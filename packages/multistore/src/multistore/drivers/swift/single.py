@@ -42,6 +42,7 @@ class SingleUpload(BufferedUpload):
 
     def abort(self) -> None:
         super().abort()
+        self._container.undo()
         self._transfer.end()
 
     def _find(self) -> Head | None:

@@ -79,6 +79,7 @@ class SegmentedUpload(Upload):
     def forget(self) -> None:
         """End an upload of which Swift has taken nothing."""
         self._ended = True
+        self._container.undo()
         self._transfer.end()
 
     def write_part(self, index: int, offset: int, data: bytes) -> None:
@@ -154,5 +155,6 @@ class SegmentedUpload(Upload):
                 remove_segments(
                     self._container, self._token, [each.name for each in self._segments.values()]
                 )
+                self._container.undo()
             self._ended = True
             self._transfer.end()
