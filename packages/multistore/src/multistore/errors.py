@@ -179,7 +179,7 @@ class Unavailable(StoreError):
     """The store cannot be reached, answers nonsense, or broke off in the middle.
 
     ``why`` is ``answer`` where it did answer, with what is no object of its kind, ``redirects`` where it only sends
-    from one place to the next, and otherwise empty.
+    from one place to the next, ``connection`` where it broke off and may yet do what it was asked, and otherwise empty.
     """
 
     retryable = True

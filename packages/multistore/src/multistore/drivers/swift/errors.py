@@ -22,7 +22,7 @@ from multistore.errors import (
     Unsupported,
 )
 
-__all__ = ["asking_refused", "guarded", "guarding_login", "refusal"]
+__all__ = ["asking_refused", "guarded", "guarding_login", "refusal", "unanswered"]
 
 _CERTIFICATE = "the server's certificate cannot be verified: see 'ca_file'"
 
@@ -77,13 +77,19 @@ def guarded(what: str, seconds: float) -> Iterator[None]:
             raise TimedOut(
                 f"{what}: Swift was silent for {seconds:g} s", seconds=seconds
             ) from _bare(error)
-        raise Unavailable(
-            f"{what}: the connection to Swift failed ({type(error).__name__})"
-        ) from _bare(error)
+        told = f"{what}: the connection to Swift failed ({type(error).__name__})"
+        raise Unavailable(told, why="connection") from _bare(error)
     except (ValueError, load().client.ClientException) as error:
         raise Unavailable(
             f"{what}: Swift's answer makes no sense ({type(error).__name__})"
         ) from _bare(error)
+
+
+def unanswered(error: StoreError) -> bool:
+    """Say whether nobody knows if what ended with this error was done, or is about to be."""
+    if isinstance(error, TimedOut):
+        return error.seconds > 0
+    return isinstance(error, Unavailable) and error.why == "connection"
 
 
 def _silent(error: BaseException) -> bool:

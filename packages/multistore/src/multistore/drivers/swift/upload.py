@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from multistore.buffered import Identity
 from multistore.driver import Upload
 from multistore.drivers.swift.container import Container, md5_of
+from multistore.drivers.swift.errors import unanswered
 from multistore.drivers.swift.manifests import put_dynamic, put_static
 from multistore.drivers.swift.refs import Token
 from multistore.drivers.swift.removal import remove_segments
@@ -62,6 +63,8 @@ class SegmentedUpload(Upload):
         self._static = static
         self._what = f"the object {token.name!r}"
         self._segments: dict[int, Segment] = {}
+        self._sent: set[str] = set()  # names of segments, whatever the answer was
+        self._unanswered = False  # whether the manifest may still appear
         self._stored: Stored | None = None
         self._ended = False
         self._lock = threading.Lock()
@@ -89,6 +92,7 @@ class SegmentedUpload(Upload):
         etag = digest_of(data, "md5") or self._md5_of(data)
         name = self._token.segment(index + 1)
         fields = {"Content-Type": "application/octet-stream", "ETag": etag}
+        self._sent.add(name)
         try:
             self._container.put(name, self._what, data, fields=fields)
         except NoSpace as error:
@@ -104,6 +108,7 @@ class SegmentedUpload(Upload):
         """Let Swift copy an object of ``size`` bytes to a segment; ``source`` is its quoted path in the account."""
         name = self._token.segment(index + 1)
         fields = {"X-Copy-From": source, "X-Fresh-Metadata": "true", "Content-Length": "0"}
+        self._sent.add(name)
         reply = self._container.put(name, self._what, b"", fields=fields, silence=_COPYING)
         etag = reply.fields.get("etag", "").strip('"')
         self._segments[index] = Segment(name, etag, size)
@@ -127,10 +132,8 @@ class SegmentedUpload(Upload):
         container, name = self._container, self._token.name
         found = None if container.swift.server.conditional else container.find(name, self._what)
         if found is None:
-            fields = container.made(self._token, self._labels)
-            put = put_static if self._static else put_dynamic
             try:
-                put(container, self._token, segments, fields)
+                self._publish(segments)
             except AlreadyExists:
                 # Perhaps by this upload: the answer to an earlier attempt was lost.
                 found = container.find(name, self._what)
@@ -140,21 +143,34 @@ class SegmentedUpload(Upload):
                 return Stored(self._ref, size)
         return Identity(self._token.id, name, self._ref).settle(found, size)
 
+    def _publish(self, segments: Sequence[Segment]) -> None:
+        put = put_static if self._static else put_dynamic
+        fields = self._container.made(self._token, self._labels)
+        try:
+            put(self._container, self._token, segments, fields)
+        except StoreError as error:
+            self._unanswered = unanswered(error)
+            raise
+
     def _unmark(self) -> None:
         # The image is published; a sweep finds a mark that is left.
         with contextlib.suppress(StoreError):
             self._container.delete(self._token.mark, self._what)
 
     def abort(self) -> None:
-        """Remove the segments; of a published image nothing."""
+        """Remove the segments; of an image that is published, or may still be, nothing."""
         with self._lock:
             if self._ended or self._stored is not None:
                 return
             found = self._container.find(self._token.name, self._what)
-            if found is None or found.made_by != self._token.id:
-                remove_segments(
-                    self._container, self._token, [each.name for each in self._segments.values()]
+            if found is None and self._unanswered:
+                error = Unavailable(
+                    f"{self._what}: Swift has not answered for its manifest, which may still appear: sweep later"
                 )
+                error.final = True
+                raise error
+            if found is None or found.made_by != self._token.id:
+                remove_segments(self._container, self._token, self._sent)
                 self._container.undo()
             self._ended = True
             self._transfer.end()
