@@ -11,6 +11,7 @@ import pytest
 from fakes.swift_server import KEY, SwiftState
 from multistore import Store
 from multistore.config import Secret
+from multistore.drivers.swift.identity import keystone_url
 from multistore.drivers.swift.references import read_accounts
 from multistore.errors import InvalidRef, Misconfigured, Unauthenticated
 from multistore.model import Access, Caller
@@ -39,6 +40,20 @@ def test_sw1_sw7_nothing_is_sent_where_a_reference_leads_elsewhere(
     with pytest.raises(InvalidRef):
         caller.stat("swift+http://elsewhere.lan/v1/AUTH_test/images_x/x")
     assert len(server.requests) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("https://keystone.lan:5000", "https://keystone.lan:5000/v3"),
+        ("https://keystone.lan:5000/v3/", "https://keystone.lan:5000/v3"),
+        ("https://lan/identity/v3", "https://lan/identity/v3"),
+        ("https://v3.lan", "https://v3.lan/v3"),
+        ("https://lan/v3x", "https://lan/v3x/v3"),
+    ],
+)
+def test_the_version_of_keystone_is_the_end_of_the_path(given: str, used: str) -> None:
+    assert keystone_url(given) == used
 
 
 def test_sw3_sw8_references_and_settings_show_no_secret(make: Make) -> None:

@@ -69,7 +69,7 @@ def identity_of(account: Account, settings: SwiftSettings) -> Identity:
 def keystone_url(url: str) -> str:
     """Give the URL of the third version of Keystone's interface."""
     url = url.rstrip("/")
-    return url if url.rpartition("/")[2].startswith("v3") else f"{url}/v3"
+    return url if urlsplit(url).path.endswith("/v3") else f"{url}/v3"
 
 
 def new_session(settings: SwiftSettings) -> Any:

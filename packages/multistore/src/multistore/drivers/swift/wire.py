@@ -53,9 +53,11 @@ class Server:
     def pool(self, base: str) -> Pool[Any]:
         """Give the connections to a host; there is one, unless the catalog changes its mind."""
         pools = self._pools.get()
-        if base not in pools:
-            pools[base] = Pool(lambda: new_wire(base, self._settings), end_wire, keep=16)
-        return pools[base]
+        found = pools.get(base)
+        if found is None:  # of two threads that make one, one is used by both
+            made = Pool(lambda: new_wire(base, self._settings), end_wire, keep=16)
+            found = pools.setdefault(base, made)
+        return found
 
     def close(self) -> None:
         """Close the idle connections."""
