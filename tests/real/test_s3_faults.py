@@ -17,7 +17,7 @@ from conformance.s3_rig import Backstage, bucket_of, rgw_settings
 from fakes.s3_proxy import Proxy, proxied
 from multistore import Store, StoreOptions
 from multistore.config import Secret
-from multistore.drivers.s3 import S3Driver
+from multistore.drivers.s3 import S3Driver, marks
 from multistore.errors import (
     AccessDenied,
     AlreadyExists,
@@ -62,6 +62,23 @@ def driver(proxy: Proxy, back: Backstage) -> Iterator[S3Driver]:
     yield found
     found.close()
     back.empty()
+
+
+def test_a_lost_reply_to_the_begin_is_found_in_a_long_list(
+    proxy: Proxy, driver: S3Driver, back: Backstage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of uploads of this key and of longer ones: those that are marked, and others', stay."""
+    monkeypatch.setattr(marks, "_PAGE", 1)
+    living = [driver.begin("image", None, {}) for _ in range(3)]
+    back.ask("create_multipart_upload", Key="image-of-somebody")
+    proxy.trouble("create", "lost")
+    with pytest.raises(Unavailable):
+        driver.begin("image", None, {})
+    assert len(back.uploads()) == 4
+    assert len(proxy.seen("uploads")) > 3
+    for each in living:
+        each.abort()
+    assert back.uploads() == ["upload of image-of-somebody"]
 
 
 @pytest.mark.parametrize("how", ["lost", "status"])

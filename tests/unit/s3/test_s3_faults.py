@@ -78,6 +78,25 @@ def test_a_lost_reply_to_the_begin_leaves_no_upload(
     assert not back.leftovers()
 
 
+def test_a_lost_reply_to_the_begin_in_longer_trouble_leaves_no_upload(
+    proxy: Proxy, driver: S3Driver, back: Backstage
+) -> None:
+    """The list that would tell of it does not come either, at first."""
+    proxy.trouble("create", "lost")
+    proxy.trouble("uploads", "cut")
+    with pytest.raises(Unavailable):
+        driver.begin("image", None, {})
+    assert not back.uploads()
+
+
+def test_a_begin_that_may_have_left_something_says_so(proxy: Proxy, driver: S3Driver) -> None:
+    proxy.trouble("create", "lost")
+    proxy.trouble("uploads", "cut", times=9)
+    with pytest.raises(Unavailable) as caught:
+        driver.begin("image", None, {})
+    assert "may be left" in "".join(caught.value.__notes__)
+
+
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 def test_a_repeated_commit_finds_its_own_success(proxy: Proxy, driver: S3Driver, size: int) -> None:
     """Not another's image of that name."""

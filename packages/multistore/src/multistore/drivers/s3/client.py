@@ -154,7 +154,8 @@ def _config(settings: S3Settings) -> Any:
         signature_version="s3v4",
         connect_timeout=settings.connect_timeout,
         read_timeout=settings.timeout,
-        max_pool_connections=settings.connections,
+        # Those that an image takes at once are kept as well, or each of its parts would connect anew.
+        max_pool_connections=max(settings.connections, settings.parallel, settings.parallel_reads),
         retries={"total_max_attempts": 1, "mode": "standard"},
         tcp_keepalive=True,
         ignore_configured_endpoint_urls=True,

@@ -17,6 +17,8 @@ __all__ = ["drop_unmarked", "listed", "mark_of", "marks", "remove_mark", "remove
 
 #: How often an abort is repeated while parts that were under way still arrive.
 _ABORTS = 5
+#: How many uploads a list has at the most, everywhere.
+_PAGE = 1000
 
 
 def mark_of(bucket: Bucket, token: Token) -> str:
@@ -83,12 +85,29 @@ def drop_unmarked(bucket: Bucket, key: str) -> None:
     One of somebody else's that is just being begun may be among them: it then fails and may be begun again.
     """
     what = f"the uploads of {key!r}"
-    answer = bucket.client.ask("list_multipart_uploads", what, Bucket=bucket.name, Prefix=key)
+    begun = list(_uploads(bucket, key, what))
     known = {token.upload for token, _ in marks(bucket, key)}
-    for each in answer.get("Uploads", ()):
-        upload = str(each["UploadId"])
-        if each["Key"] != key or upload in known:
+    for upload in begun:
+        if upload in known:
             continue
         parts = bucket.ask("list_parts", key, what, UploadId=upload, MaxParts=1)
         if not parts.get("Parts"):
             bucket.ask("abort_multipart_upload", key, what, UploadId=upload)
+
+
+def _uploads(bucket: Bucket, key: str, what: str) -> Iterator[str]:
+    """List the server's uploads of a key; in Ceph's gateway those of longer ones may come before them."""
+    more: dict[str, Any] = {}
+    while True:
+        answer = bucket.client.ask(
+            "list_multipart_uploads", what, Bucket=bucket.name, Prefix=key, MaxUploads=_PAGE, **more
+        )
+        for each in answer.get("Uploads", ()):
+            if each["Key"] == key:
+                yield str(each["UploadId"])
+        if not answer.get("IsTruncated"):
+            return
+        more = {
+            "KeyMarker": answer["NextKeyMarker"],
+            "UploadIdMarker": answer["NextUploadIdMarker"],
+        }

@@ -51,6 +51,7 @@ class MultipartUpload(Upload):
         self._sizes: dict[int, tuple[int, int]] = {}
         self._stored: Stored | None = None
         self._begun = False
+        self._lost = False  # whether the server may have begun an upload whose number is not known
         self._ended = False
         self._lock = threading.Lock()  # a call that was given up may still run when it is repeated
 
@@ -67,13 +68,18 @@ class MultipartUpload(Upload):
                 lambda: bucket.ask("create_multipart_upload", token.key, self._what, **fields)
             )
         except (Unavailable, TimedOut):
+            self._lost = True
             with contextlib.suppress(StoreError):
-                drop_unmarked(bucket, token.key)
+                self._drop_lost()
             raise
         self._token = Token(token.bucket, token.key, str(answer["UploadId"]), token.id)
         self.token = str(self._token)
         self._begun = True
         bucket.ask("put_object", mark_of(bucket, self._token), self._what, Body=b"")
+
+    def _drop_lost(self) -> None:
+        drop_unmarked(self._bucket, self._token.key)
+        self._lost = False
 
     # -- parts -------------------------------------------------------------------------------
 
@@ -214,6 +220,8 @@ class MultipartUpload(Upload):
         with self._lock:
             if self._ended or self._stored is not None:
                 return
+            if self._lost:
+                self._drop_lost()
             if self._begun:
                 remove_upload(self._bucket, self._token)
             self._ended = True
