@@ -29,7 +29,8 @@ class Trouble:
 
     operation: str
     #: cut: closed before the server hears of it; lost: the answer never comes; half: it ends in its middle;
-    #: stall: no answer until the proxy ends; held: none until it is released; status: that status and code instead;
+    #: stall: no answer until the proxy ends; still: none to half of a body, which is all that is taken;
+    #: dry: nothing behind the middle of the answer; held: none until it is released; status: that status and code instead;
     #: etag: another entity tag.
     how: str
     times: int = 1
@@ -120,16 +121,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def handle_any(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        size = int(self.headers.get("Content-Length") or 0)
         request = Request(
             self.proxy.name(self.command, self.path),
             self.path,
             {name.lower(): value for name, value in self.headers.items()},
-            len(body),
+            size,
         )
         trouble = self.proxy.note(request)
         how = trouble.how if trouble is not None else ""
-        if how == "cut":
+        body = self.rfile.read(size // 2 if how == "still" else size)
+        if how == "still":
+            self.proxy.ended.wait(60)
+        if how in ("cut", "still"):
             self.drop()
         elif how == "stall":
             self.proxy.ended.wait(60)
@@ -185,8 +189,10 @@ class _Handler(BaseHTTPRequestHandler):
         length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
         self.send_header("Content-Length", length or "0")
         self.end_headers()
-        self.wfile.write(data[: len(data) // 2] if how == "half" else data)
-        if how == "half":
+        self.wfile.write(data[: len(data) // 2] if how in ("half", "dry") else data)
+        if how == "dry":
+            self.proxy.ended.wait(60)
+        if how in ("half", "dry"):
             self.drop()
 
     def log_message(self, *_: object) -> None:

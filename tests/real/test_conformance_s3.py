@@ -1,4 +1,4 @@
-"""The s3 driver keeps the whole contract on the RADOS gateway and on Swift, and what concerns data by HTTPS."""
+"""The s3 driver keeps the whole contract on the RADOS gateway, by HTTPS too, and on Swift."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ def plain() -> Iterator[Backstage]:
 
 @pytest.fixture(scope="module")
 def secure() -> Iterator[Backstage]:
+    with bucket_of(lambda name: rgw_settings(name, tls=True)) as back:
+        yield back
+
+
+@pytest.fixture(scope="module")
+def unsigned() -> Iterator[Backstage]:
     with bucket_of(lambda name: rgw_settings(name, tls=True, checksum="md5")) as back:
         yield back
 
@@ -37,12 +43,20 @@ class TestGateway(DriverConformance):
         return s3_rig(plain.settings, patience=60.0)
 
 
-class TestGatewayTls(Writing, Copying):
-    """By HTTPS, with the body outside of the signature and a digest in its stead."""
+class TestGatewayTls(DriverConformance):
+    """By HTTPS, with a certificate of a private authority."""
 
     @pytest.fixture
     def rig(self, secure: Backstage) -> Rig:
-        return s3_rig(secure.settings, patience=60.0)
+        return s3_rig(secure.settings, patience=60.0, faults=4)
+
+
+class TestGatewayTlsUnsigned(Writing, Copying):
+    """By HTTPS, with the body outside of the signature and a digest in its stead."""
+
+    @pytest.fixture
+    def rig(self, unsigned: Backstage) -> Rig:
+        return s3_rig(unsigned.settings, patience=60.0)
 
 
 class TestSwift(DriverConformance):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -21,11 +22,13 @@ from multistore.drivers.s3 import S3Driver, marks
 from multistore.errors import (
     AccessDenied,
     AlreadyExists,
+    Corrupt,
     Misconfigured,
     NoSpace,
     NotFound,
     RateLimited,
     StoreError,
+    TimedOut,
     Unauthenticated,
     Unavailable,
 )
@@ -108,6 +111,50 @@ def test_trouble_that_is_not_got_over_leaves_nothing(
         store.put("image", content(size))
     assert not back.leftovers()
     store.put("image", content(size))
+
+
+@pytest.mark.parametrize("how", ["stall", "still"])
+@pytest.mark.parametrize("where", [(SMALL, "put"), (LARGE, "part"), (LARGE, "complete")])
+def test_a_server_that_stops_in_a_put_is_given_up_in_time(
+    proxy: Proxy, driver: S3Driver, back: Backstage, where: tuple[int, str], how: str
+) -> None:
+    """Whether it takes no more, or says no more; what it holds of the image is removed."""
+    size, step = where
+    impatient = S3Driver(
+        rgw_settings(back.settings.bucket, endpoint=proxy.address, timeout=0.5, connect_timeout=0.5)
+    )
+    proxy.trouble(step, how)
+    with contextlib.closing(impatient), pytest.raises(TimedOut):  # the proxy would hang up
+        Store(impatient, name="judged", options=StoreOptions(attempts=1)).put(
+            "image", content(size)
+        )
+    assert not back.leftovers()
+
+
+def test_a_server_that_stops_in_a_get_is_given_up_in_time(
+    proxy: Proxy, driver: S3Driver, back: Backstage
+) -> None:
+    """And the read goes on by another request."""
+    ref = one_image(driver, "image", content(LARGE)).ref
+    impatient = S3Driver(rgw_settings(back.settings.bucket, endpoint=proxy.address, timeout=0.5))
+    with contextlib.closing(impatient):
+        proxy.trouble("get", "dry", times=2)
+        with pytest.raises(TimedOut):
+            read(impatient, ref)
+        with Store(impatient, name="judged", options=QUICK).open(ref) as image:
+            assert b"".join(image) == content(LARGE)
+    assert not proxy.troubles[0].times
+
+
+@pytest.mark.parametrize(("size", "step"), [(SMALL, "put"), (LARGE, "part")])
+def test_a_wrong_entity_tag_is_corrupt_and_nothing_stays(
+    proxy: Proxy, driver: S3Driver, back: Backstage, size: int, step: str
+) -> None:
+    proxy.trouble(step, "etag")
+    with pytest.raises(Corrupt):
+        Store(driver, name="judged", options=QUICK).put("image", content(size))
+    assert not list(driver.list())
+    assert not back.leftovers()
 
 
 def test_a_download_through_a_bad_line_is_whole(proxy: Proxy, driver: S3Driver) -> None:

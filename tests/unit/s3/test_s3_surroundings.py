@@ -42,6 +42,17 @@ def test_whoever_has_keys_needs_no_profile_of_the_environment(
     assert list(driver.list()) == []
 
 
+def test_a_store_takes_the_keys_that_are_around_when_it_is_first_used(
+    monkeypatch: pytest.MonkeyPatch, make: Callable[..., S3Driver], proxy: Proxy
+) -> None:
+    """Not those that another store of this process found before."""
+    for name in ("first", "second"):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", name)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t")
+        assert list(make(access_key=None, secret_key=None).list()) == []
+        assert f"Credential={name}/" in proxy.requests[-1].fields["authorization"]
+
+
 @pytest.mark.parametrize("size", [3, None])
 def test_a_session_that_has_ended_is_told_before_anything_is_sent(
     size: int | None, proxy: Proxy, driver: S3Driver
