@@ -208,6 +208,14 @@ def test_options_become_settings_of_the_core(conf: Any) -> None:
     assert store.core_driver().capabilities.exclusive_create, "Amazon is relied on"
 
 
+def test_more_threads_than_there_may_be_are_told_of(
+    conf: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = make_s3(conf, f"https://{HOST}", "images", s3_store_thread_pools=65)
+    assert store.core_driver().settings.parallel == 64
+    assert "s3_store_thread_pools is 65: 64 are used" in caplog.text
+
+
 def test_checksums_need_their_switch(conf: Any) -> None:
     store = make_s3(
         conf, f"https://{HOST}", "images",

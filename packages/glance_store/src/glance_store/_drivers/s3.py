@@ -28,6 +28,7 @@ LOG = logging.getLogger(__name__)
 _MIB = 1 << 20
 _SMALLEST_PART, _LARGEST_PART = 5, 5120
 _PIECE = 1 << 20
+_MOST_THREADS = 64
 #: The most asked of an image's data at once, in bytes.
 _LARGEST_READ = 16 * _MIB
 _RANGES = BitMasks.READ_RANDOM & ~BitMasks.READ_ACCESS
@@ -149,6 +150,12 @@ class Store(CoreBacked):
         self._made = None
         self._url_prefix = None
         self._insist()
+        if self.s3_store_thread_pools > _MOST_THREADS:
+            LOG.warning(
+                "s3_store_thread_pools is %d: %d are used",
+                self.s3_store_thread_pools,
+                _MOST_THREADS,
+            )
         self._made = self._open(self._settings())
         if self.backend_group:
             self._url_prefix = self._place() + "/"
@@ -176,7 +183,7 @@ class Store(CoreBacked):
             part_size=part,
             largest_part=max(64 * _MIB, part),
             multipart_from=conf.s3_store_large_object_size * _MIB,
-            parallel=min(conf.s3_store_thread_pools, 64),
+            parallel=min(conf.s3_store_thread_pools, _MOST_THREADS),
             create_bucket=conf.s3_store_create_bucket_on_put,
             conditional_writes=conf.s3_store_conditional_writes,
             encryption=conf.s3_store_encryption or None,

@@ -111,7 +111,7 @@ An upload holds up to its number of threads and three more of them in memory.
         "s3_store_thread_pools",
         default=10,
         help="""
-How many parts of an image are sent side by side.
+How many parts of an image are sent side by side, at most 64.
 """,
     ),
     cfg.IntOpt(
