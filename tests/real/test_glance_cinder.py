@@ -119,6 +119,27 @@ def test_images_are_volumes(glance: Glance, kind: str) -> None:
         client("DELETE", f"/images/{image}", expect=204)
 
 
+@pytest.mark.parametrize("kind", ["rbd", "nfs"])
+def test_locations_of_before_there_were_several_stores_are_read_and_healed(
+    glance: Glance, kind: str
+) -> None:
+    """They name a volume alone, and the store is found by its type; Glance then writes it down."""
+    client = client_of(glance)
+    images = [add(client, kind, known=True) for _ in range(2)]
+    for image in images:
+        home = home_of(client, image, kind)
+        glance.rows(
+            "update image_locations set value = ?, meta_data = '{}' where image_id = ?",
+            f"cinder://{home}",
+            image,
+        )
+    assert client("GET", f"/images/{images[0]}/file").body == DATA
+    assert part_of(client, images[0]) == DATA[5_000_000:5_000_010]
+    home_of(client, images[0], kind)
+    for image in images:  # the second one as it was in the database
+        client("DELETE", f"/images/{image}", expect=204)
+
+
 def test_an_image_is_copied_between_stores(glance: Glance) -> None:
     client = client_of(glance)
     image = add(client, "rbd", known=True)
