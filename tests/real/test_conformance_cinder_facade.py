@@ -32,7 +32,7 @@ class TestMultiStore(StoreConformance):
         conf = cfg.ConfigOpts()
         conf([], default_config_files=[])
         (tmp_path / "locks").mkdir()
-        options = {
+        options: dict[str, Any] = {
             "cinder_store_auth_address": lab("MULTISTORE_LAB_KEYSTONE"),
             "cinder_store_password": "glancepass",
             "cinder_volume_type": "rbd",

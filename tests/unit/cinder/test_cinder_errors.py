@@ -18,6 +18,15 @@ from multistore.drivers.cinder.errors import guard, translated
         (cinder.Forbidden(403, "no"), errors.AccessDenied, "policy"),
         (cinder.NotFound(404, "no"), errors.NotFound, "no"),
         (cinder.OverLimit(413, "VolumeLimitExceeded"), errors.NoSpace, "quota"),
+        (
+            cinder.BadRequest(
+                400,
+                "Invalid input received: Specified volume size of '2' is greater than the maximum"
+                " allowable size of '1' for volume type 'small'.",
+            ),
+            errors.NoSpace,
+            "volume type",
+        ),
         (cinder.ClientException(429, "slower"), errors.RateLimited, "slower"),
         (cinder.BadRequest(400, "Volume status must be available"), errors.InUse, "status"),
         (cinder.BadRequest(400, "no such field"), errors.Unavailable, "field"),

@@ -25,6 +25,7 @@ __all__ = ["guard", "translated"]
 
 _RIGHTS = "look at the roles of the store's user, and at Cinder's policy"
 _QUOTA = "delete something, or raise the project's quota in Cinder"
+_TYPE = "choose another volume type, or raise provisioning:max_vol_size of this one"
 _SICK = "look at Cinder's logs"
 _ROOT = "os-brick cannot become root on this host: look at root_helper, and at what sudo and rootwrap allow"
 
@@ -114,8 +115,16 @@ def _refused_state(error: BaseException) -> bool:
     return getattr(error, "code", 0) == 400 and ("status" in text or "attach" in text)  # noqa: PLR2004
 
 
+def _refused_size(error: BaseException) -> bool:
+    """Say whether Cinder refused because the volume's type allows none of that size."""
+    text = str(getattr(error, "message", ""))
+    return getattr(error, "code", 0) == 400 and "maximum allowable size" in text  # noqa: PLR2004
+
+
 def _of_status(error: Exception, what: str) -> StoreError:
     status = getattr(error, "code", None) or getattr(error, "http_status", None) or 0
+    if _refused_size(error):
+        return NoSpace(f"{what}: {_quoted(error)}; {_TYPE}")
     if _refused_state(error):
         return InUse(f"{what}: {_quoted(error)}")
     kind, advice = _STATUS.get(int(status), (Unavailable, _SICK if status else ""))
