@@ -262,6 +262,9 @@ class _Handler(Logins, BaseHTTPRequestHandler):
                     self.state.containers[place].pop(inner, None)
             del things[name]
             return self.answer(204)
+        if self.command == "POST":
+            thing.fields = self.kept()
+            return self.answer(202)
         return self.show(thing, query)
 
     def show(self, thing: Thing, query: dict[str, str]) -> None:
@@ -298,6 +301,11 @@ class _Handler(Logins, BaseHTTPRequestHandler):
         told = {"Content-Range": f"bytes {first}-{last}/{len(data)}"}
         return self.answer(206, data[first : last + 1], fields | told)
 
+    def kept(self) -> dict[str, str]:
+        """Give the fields of a request that an object keeps."""
+        named = {key.title(): value for key, value in self.headers.items()}
+        return {key: named[key] for key in named if key.startswith(("X-Object-M", "Content-Type"))}
+
     def put(self, things: dict[str, Thing], name: str, query: dict[str, str], body: bytes) -> None:
         if self.headers.get("If-None-Match") == "*" and name in things and self.state.conditional:
             return self.answer(412)
@@ -306,11 +314,9 @@ class _Handler(Logins, BaseHTTPRequestHandler):
             and sum(len(each.data) for each in things.values()) + len(body) > self.state.quota
         ):
             return self.answer(413)
-        named = {key.title(): value for key, value in self.headers.items()}
-        kept = {key: named[key] for key in named if key.startswith(("X-Object-M", "Content-Type"))}
         if "X-Copy-From" in self.headers:
             body = self.content(self.at(unquote(self.headers["X-Copy-From"])))
-        thing = Thing(body, kept)
+        thing = Thing(body, self.kept())
         if query.get("multipart-manifest") == "put" and self.state.slo:
             entries = json.loads(body)
             if len(entries) > self.state.most_segments:

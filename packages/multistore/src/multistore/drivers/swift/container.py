@@ -24,6 +24,8 @@ T = TypeVar("T")
 #: Says which upload made an object.
 _MADE_BY = "X-Object-Meta-Multistore-Upload"
 _LABEL = "X-Object-Meta-Multistore-Label-"
+#: On a mark: a sweep removes the upload.
+_SWEPT = "X-Object-Meta-Multistore-Swept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Head:
     static: bool
     #: Container and prefix of the segments of a dynamic manifest.
     dynamic: tuple[str, str] | None
+    #: Whether it is the mark of an upload that a sweep removes.
+    swept: bool = False
 
     def info(self, ref: str, name: str) -> Info:
         """Describe the object as an image."""
@@ -76,6 +80,7 @@ def head_of(reply: Reply, what: str, size: int | None = None) -> Head:
         fields.get(_MADE_BY.lower()),
         fields.get("x-static-large-object", "").lower() in ("true", "1"),
         place,
+        _SWEPT.lower() in fields,
     )
 
 
@@ -117,6 +122,16 @@ class Container:
             return self.head(name, what)
         except NotFound:
             return None
+
+    def sweep(self, token: Token, what: str) -> None:
+        """Write on the mark of an upload, if it is there, that a sweep removes it; needs no room."""
+        fields = {**self.made(token, {}), _SWEPT: "yes"}
+        self.ask("POST", token.mark, what, fields=fields, fine=(404,))
+
+    def lives(self, token: Token, what: str) -> bool:
+        """Say whether the mark of an upload is there, and no sweep has written on it."""
+        reply = self.ask("HEAD", token.mark, what, fields={"X-Newest": "true"}, fine=(404,))
+        return reply.status != 404 and not head_of(reply, what).swept  # noqa: PLR2004 - of HTTP
 
     def delete(self, name: str, what: str) -> None:
         """Remove an object, whether or not it is there."""

@@ -27,10 +27,20 @@ def published(container: Container, token: Token, ref: str) -> Stored | None:
 
 
 def discard(container: Container, token: Token) -> None:
-    """Remove the segments and the mark of an upload; of one that was published there is only the mark to remove."""
+    """Remove the segments and the mark of an upload; of one that was published there is only the mark to remove.
+
+    Its writer may live and be about to publish.  So the mark tells of the sweep before the last look for the image,
+    as a writer looks for it after publishing: one of the two sees the other.
+    """
     what = f"the unfinished upload of {token.name!r}"
-    found = container.find(token.name, what)
-    if found is not None and found.made_by == token.id:
+    if _is_there(container, token, what):
         container.delete(token.mark, what)
-    else:
+        return
+    container.sweep(token, what)
+    if not _is_there(container, token, what):
         remove_segments(container, token)
+
+
+def _is_there(container: Container, token: Token, what: str) -> bool:
+    found = container.find(token.name, what)
+    return found is not None and found.made_by == token.id

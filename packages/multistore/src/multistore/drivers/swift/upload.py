@@ -13,11 +13,12 @@ from multistore.drivers.swift.container import Container, md5_of
 from multistore.drivers.swift.errors import unanswered
 from multistore.drivers.swift.manifests import put_dynamic, put_static
 from multistore.drivers.swift.refs import Token
-from multistore.drivers.swift.removal import remove_segments
+from multistore.drivers.swift.removal import delete, remove_segments
 from multistore.drivers.swift.transfer import Transfer
 from multistore.errors import (
     AlreadyExists,
     NoSpace,
+    NotFound,
     SizeMismatch,
     StoreError,
     Unavailable,
@@ -117,7 +118,9 @@ class SegmentedUpload(Upload):
         """Write the manifest, which must not replace an object."""
         with self._lock:
             if self._stored is None:
-                self._stored = self._commit(size)
+                stored = self._commit(size)
+                self._confirm()
+                self._stored = stored
                 self._unmark()
                 self._transfer.end()
             return self._stored
@@ -151,6 +154,16 @@ class SegmentedUpload(Upload):
         except StoreError as error:
             self._unanswered = unanswered(error)
             raise
+
+    def _confirm(self) -> None:
+        """Take the image back, of which nobody was told yet, if a sweep may have missed it and removes its segments."""
+        container, token = self._container, self._token
+        if container.lives(token, self._what):
+            return
+        found = container.find(token.name, self._what)
+        if found is not None and found.made_by == token.id:
+            delete(container, token.name, self._what, found)
+        raise NotFound(f"{self._what} was taken for dead by a sweep, which removed its segments")
 
     def _unmark(self) -> None:
         # The image is published; a sweep finds a mark that is left.
