@@ -172,6 +172,39 @@ def test_static_objects_of_others_are_read_and_removed(
     assert not any(server.containers.values())
 
 
+@pytest.mark.parametrize(
+    ("inside", "segment", "goes"),
+    [
+        ("images", "x/slo/1/2/0000000{}", True),
+        ("images_segments", "x/slo/1/2/0000000{}", True),
+        ("images", "x-0000{}", True),
+        ("private", "x-0000{}", False),
+        ("images", "other-0000{}", False),
+    ],
+)
+def test_static_objects_of_others_on_a_server_that_shows_no_manifest(
+    inside: str,
+    segment: str,
+    *,
+    goes: bool,
+    make: Make,
+    server: SwiftState,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Their segments are those of the image's name whose digests make its ETag; what it has elsewhere stays."""
+    driver = make()
+    places = [(segment.format(number), bytes([number]) * 3) for number in range(3)]
+    Backstage(driver.settings).plant_static("x", places, inside)
+    server.shows_manifests = False
+    with Backstage(driver.settings).container() as images:
+        images.put("x-tra", "planted", b"another's", fields={})
+    driver.delete(driver._places.ref("images", "x"))
+    left = {name for things in server.containers.values() for name in things} - {"x-tra"}
+    assert left == (set() if goes else {name for name, _ in places})
+    assert "x-tra" in names(server)
+    assert ("stay where they are" in caplog.text) is not goes
+
+
 def test_sw34_dynamic_objects_of_earlier_drivers_are_removed_and_nothing_else(
     make: Make, server: SwiftState
 ) -> None:

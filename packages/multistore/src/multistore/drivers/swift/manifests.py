@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -14,7 +14,7 @@ from multistore.drivers.swift.refs import Token
 from multistore.drivers.swift.single import ONLY_NEW
 from multistore.errors import Misconfigured, NotFound, StoreError, Unavailable
 
-__all__ = ["Listed", "Named", "put_dynamic", "put_static", "static_segments"]
+__all__ = ["Listed", "Named", "joined", "put_dynamic", "put_static", "static_segments"]
 
 #: Swift looks at every segment before it takes a manifest.
 _THINKING = 600.0
@@ -63,16 +63,19 @@ def put_static(
             _put(container, name, group, {"Content-Type": "application/octet-stream"}, token)
             size = sum(each["size_bytes"] for each in group)
             grouped.append(
-                {"path": f"/{container.name}/{name}", "etag": _joined(group), "size_bytes": size}
+                {
+                    "path": f"/{container.name}/{name}",
+                    "etag": joined(str(each["etag"]) for each in group),
+                    "size_bytes": size,
+                }
             )
         entries = grouped
     _put(container, token.name, entries, {**fields, **ONLY_NEW}, token)
 
 
-def _joined(entries: Sequence[Mapping[str, Any]]) -> str:
+def joined(etags: Iterable[str]) -> str:
     """Give the ETag of a static large object: the digest of its segments' digests."""
-    text = "".join(str(each["etag"]) for each in entries)
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+    return hashlib.md5("".join(etags).encode(), usedforsecurity=False).hexdigest()
 
 
 def _put(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from multistore.drivers.swift.container import Container, Head
-from multistore.drivers.swift.manifests import static_segments
+from multistore.drivers.swift.container import Container, Entry, Head
+from multistore.drivers.swift.manifests import Listed, joined, static_segments
 from multistore.drivers.swift.refs import Token, made_by
-from multistore.errors import NoSpace, NotFound, StoreError, Unavailable
+from multistore.errors import NoSpace, NotFound, StoreError
 
 __all__ = ["delete", "remove_segments"]
+
+LOG = logging.getLogger(__name__)
 
 _AT_ONCE = 8
 
@@ -38,7 +40,7 @@ def delete(container: Container, name: str, what: str, head: Head) -> None:
             raise
         remove_segments(container, token)
     elif head.static:
-        _delete_static(container, name, what)
+        _delete_static(container, name, what, head.version)
     elif head.dynamic is not None:
         _delete_dynamic(container, name, what, head.dynamic)
 
@@ -74,11 +76,10 @@ def _own(container: Container, place: str) -> bool:
     return place in (container.name, f"{container.name}_segments")
 
 
-def _delete_static(container: Container, name: str, what: str) -> None:
+def _delete_static(container: Container, name: str, what: str, etag: str | None) -> None:
     segments = static_segments(container, name, what)
     if segments is None:
-        _let_server_delete(container, name, what)
-        return
+        segments = _likely(container, name, what, etag)
     for place in dict.fromkeys(each.container for each in segments):
         if _own(container, place):
             other = Container(container.swift, place, create=False)
@@ -90,20 +91,23 @@ def _delete_static(container: Container, name: str, what: str) -> None:
     container.ask("DELETE", name, what)
 
 
-def _let_server_delete(container: Container, name: str, what: str) -> None:
-    """Let a server that does not show manifests delete what they name; it tells of failures in the body."""
-    fields = {"Accept": "application/json"}
-    reply = container.ask(
-        "DELETE", name, what, query={"multipart-manifest": "delete"}, fields=fields
+def _likely(container: Container, name: str, what: str, etag: str | None) -> list[Listed]:
+    """Find the segments of a manifest that the server does not show: those of its name whose digests make its ETag.
+
+    The server could delete what the manifest names, but that may be anybody's.
+    """
+    for place in (container.name, f"{container.name}_segments"):
+        groups: dict[str, list[Entry]] = {}
+        for each in Container(container.swift, place, create=False).entries(name, what):
+            groups.setdefault(each.name.rstrip("0123456789"), []).append(each)
+        for group in groups.values():
+            if joined(str(each.version) for each in group) == etag:
+                return [Listed(place, each.name, each.size, False) for each in group]
+    LOG.warning(
+        "%s: this server does not show where its segments are, and none have its name: they stay where they are",
+        what,
     )
-    if not reply.body.strip():
-        return
-    try:
-        failed = json.loads(reply.body).get("Errors")
-    except (ValueError, AttributeError):
-        return
-    if failed:
-        raise Unavailable(f"{what}: {len(failed)} of its segments could not be deleted")
+    return []
 
 
 def _delete_dynamic(container: Container, name: str, what: str, where: tuple[str, str]) -> None:
