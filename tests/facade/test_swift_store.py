@@ -12,7 +12,7 @@ import pytest
 from facade.houses import at, make_swift
 from facade.rigs import Noting
 from fakes.swift_server import KEY, SwiftState, swift_server
-from glance_store import exceptions
+from glance_store import exceptions, location, multi_backend
 from glance_store._drivers import swift
 from multistore.errors import Misconfigured
 
@@ -211,6 +211,32 @@ def test_sw31_sw32_users_have_accounts_of_their_own(conf: Any, server: SwiftStat
     store.delete(location, context=context)
     assert not server.containers
     assert server.logins == 0
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_sw31_an_image_of_a_user_is_found_and_deleted_without_the_name_of_its_store(
+    known: bool, conf: Any, server: SwiftState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also beside a store of one account; nothing is sent to another Swift."""
+    account = f"{server.base}/v1/AUTH_test"
+    options = {"swift_store_endpoint": account} if known else {}
+    users = make_swift(conf, server.base, "users", swift_store_multi_tenant=True, **options)
+    common = make_swift(conf, server.base, "common", swift_store_container="common")
+    stores = {
+        name: {"store": store, "location_class": swift.StoreLocation}
+        for name, store in (("common", common), ("users", users))
+    }
+    monkeypatch.setattr(location, "SCHEME_TO_CLS_BACKEND_MAP", {"swift+http": stores})
+    context = as_user(server)
+    uri = stored(users, context=context)
+    assert (users.owns(uri), common.owns(uri)) == (True, False)
+    prefix = account.replace("http://", "swift+http://") + "/glance_"
+    assert users.url_prefix == (prefix if known else None)
+    elsewhere = uri.replace("127.0.0.1", "elsewhere.lan")
+    with pytest.raises((exceptions.NotFound, exceptions.BadStoreUri)):
+        multi_backend.delete(elsewhere, None, context)
+    multi_backend.delete(uri, None, context)
+    assert not server.containers
 
 
 def test_acls_of_a_common_account_are_left_alone(conf: Any, server: SwiftState) -> None:

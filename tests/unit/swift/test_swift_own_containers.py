@@ -84,6 +84,39 @@ def test_a_container_that_was_there_before_stays(driver: SwiftDriver, server: Sw
     assert server.containers == {"images_x": {}}
 
 
+@pytest.mark.parametrize("known", ["no", "settings", "caller"])
+def test_references_in_a_container_of_their_own_are_the_stores(
+    known: str, make: Make, server: SwiftState
+) -> None:
+    """Whoever's account they are in; another server's are not, as far as it is known which is this one."""
+    account = f"{server.base}/v1/AUTH_test"
+    login: dict[str, Any] = {"auth_url": f"{server.base}/v3", "auth_version": "3", "trusts": True}
+    driver = make(
+        container_per_image=True,
+        containers=("*",),
+        storage_url=account if known == "settings" else None,
+        **login,
+    )
+    if known == "caller":
+        endpoints = [{"publicURL": account}]
+        catalog = [{"type": "object-store", "endpoints": endpoints}]
+        caller = Caller(token="t0ken", extra={"service_catalog": catalog})
+        driver = driver.for_context(caller)
+    place = server.base.replace("http://", "swift+http://")
+    assert driver.owns(f"{place}/v1/AUTH_test/images_x/x")
+    assert driver.owns(f"{place}/v1/AUTH_other/images_x/x")
+    elsewhere = "swift+https://elsewhere.lan/v1/AUTH_test/images_x/x"
+    assert driver.owns(elsewhere) is (known == "no")
+    for other in (
+        f"{place}/v1/AUTH_test/images_y/x",
+        f"{place}/v1/AUTH_test/images/x",
+        f"{place}/v3/images/x",
+        f"swift+http://a%3Ab:c@{place.partition('://')[2]}/v1/AUTH_test/images_x/x",
+        "swift+config://ref1/images_x/x",
+    ):
+        assert not driver.owns(other), other
+
+
 def test_a_container_that_all_images_share_stays(make: Make, server: SwiftState) -> None:
     driver = make(create_container=True)
     begun(driver).abort()

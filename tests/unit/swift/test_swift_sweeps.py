@@ -9,7 +9,7 @@ import pytest
 from fakes.swift_server import SwiftState
 from multistore.driver import Upload
 from multistore.drivers.swift import SwiftDriver
-from multistore.errors import NotFound, Unavailable
+from multistore.errors import NotFound
 from multistore.testing.tools import content, read
 
 Make = Any

@@ -145,6 +145,9 @@ class Store(BaseStore):
             raise _bad(_("swift_store_multi_tenant and swift_store_config_file exclude each other"))
         driver = self._current()[1]
         if self.multi_tenant:
+            if self.backend_group and conf.swift_store_endpoint:
+                place = conf.swift_store_endpoint.rstrip("/")
+                self._url_prefix = f"swift+{place}/{self.container}_"
             if conf.swift_store_use_trusts and not driver.settings.trusts:
                 LOG.warning(
                     "swift_store_use_trusts needs swift_store_auth_address, swift_store_user and swift_store_key (an application "

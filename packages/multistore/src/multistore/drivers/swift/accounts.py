@@ -17,7 +17,7 @@ from multistore.drivers.swift.wire import Server, Swift
 from multistore.errors import InvalidRef, Misconfigured
 from multistore.model import Caller
 
-__all__ = ["Accounts", "Servers", "caller_identity", "same_url"]
+__all__ = ["Accounts", "Servers", "caller_identity", "same_server", "same_url"]
 
 #: Accounts that old references name beside our own: so many are kept logged in.
 _KEPT = 64
@@ -27,6 +27,11 @@ _PORTS = {"http": 80, "https": 443}
 def same_url(one: str, other: str) -> bool:
     """Say whether two URLs lead to the same place."""
     return _normal(one) == _normal(other)
+
+
+def same_server(one: str, other: str) -> bool:
+    """Say whether two URLs are of accounts of the same Swift."""
+    return same_url(one, other) or same_url(_parent(one), _parent(other))
 
 
 def _normal(url: str) -> tuple[str, str, int, str]:
@@ -111,6 +116,10 @@ class Accounts:
             raise Misconfigured("nothing says where to log in", setting="auth_url")
         return found
 
+    def known_endpoint(self) -> str | None:
+        """Give the URL of the account of new images, if that is known without asking anybody."""
+        return self._identity.endpoint() if self._identity else self._settings.storage_url
+
     def is_own_login(self, ref: SwiftRef) -> bool:
         """Say whether a reference names the login of this store, by its place, and by its user if it has one."""
         try:
@@ -175,7 +184,7 @@ class Accounts:
         endpoint = identity.endpoint()
         if same_url(ref.url, endpoint):
             return self.main()
-        if ref.user is None and same_url(_parent(ref.url), _parent(endpoint)):
+        if ref.user is None and same_server(ref.url, endpoint):
             return self._open(ref.place, _At(identity, ref.url))
         raise _foreign("it leads to another server than the caller's Swift, where no token is sent")
 

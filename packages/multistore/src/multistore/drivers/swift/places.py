@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from multistore.drivers.swift.accounts import Accounts, same_url
+from multistore.drivers.swift.accounts import Accounts, same_server, same_url
 from multistore.drivers.swift.identity import keystone_url
 from multistore.drivers.swift.naming import Naming
 from multistore.drivers.swift.refs import CONFIG, SwiftRef, parse_ref
@@ -46,11 +46,26 @@ class Places:
             return place == (parsed.scheme, parsed.place)
         if place is not None and place[0] == CONFIG:
             return self._accounts.is_own_login(parsed)
+        if settings.container_per_image:
+            return self._own_image(parsed)
         account = account_of(settings)
-        if account is not None and account.version == "3" and not settings.container_per_image:
+        if account is not None and account.version == "3":
             return same_url(keystone_url(account.auth_url), keystone_url(parsed.url))
         urls = (settings.auth_url, settings.storage_url)
         return any(url is not None and same_url(url, parsed.url) for url in urls)
+
+    def _own_image(self, parsed: SwiftRef) -> bool:
+        """Tell by the container that is an image's own: whose account that is in, only a login or a caller says.
+
+        Until then any server might be meant; it is compared with theirs before anything is sent there.
+        """
+        login = not (self._as_caller or self._settings.trusts)
+        if login and self._accounts.is_own_login(parsed):
+            return True
+        if parsed.user is not None or self._naming.container(parsed.object) != parsed.container:
+            return False
+        known = self._accounts.known_endpoint()
+        return known is None or same_server(known, parsed.url)
 
     def taken(self, ref: str) -> SwiftRef:
         """Take a reference apart; InvalidRef if its container is none of this store's."""
