@@ -17,7 +17,7 @@ import pytest
 from multistore.config import Secret
 from multistore.drivers.swift import SwiftDriver, SwiftSettings
 from multistore.drivers.swift.accounts import Accounts
-from multistore.drivers.swift.container import Container
+from multistore.drivers.swift.container import Container, md5_of
 from multistore.drivers.swift.identity import Identity, Keystone, identity_of
 from multistore.drivers.swift.refs import is_segment
 from multistore.drivers.swift.wire import Swift
@@ -191,13 +191,16 @@ class Backstage:
                     }
         return [name for name in names if is_segment(name) and name not in used]
 
-    def plant_static(self, name: str, places: list[tuple[str, bytes]], inside: str) -> None:
-        """Store a static large object as another program would."""
+    def plant_static(
+        self, name: str, places: list[tuple[str, bytes]], inside: str, *, etags: bool = False
+    ) -> None:
+        """Store a static large object as another program would, with its segments' digests or without."""
         with self.container(inside) as other, self.container() as container:
             entries = []
             for segment, data in places:
                 other.put(segment, "backstage", data, fields={})
-                entries.append({"path": f"/{inside}/{segment}", "size_bytes": len(data)})
+                entry = {"path": f"/{inside}/{segment}", "size_bytes": len(data)}
+                entries.append(entry | ({"etag": md5_of(data)} if etags else {}))
             body = json.dumps(entries).encode()
             container.put(name, "backstage", body, fields={}, query={"multipart-manifest": "put"})
 

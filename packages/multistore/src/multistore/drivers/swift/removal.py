@@ -40,7 +40,7 @@ def delete(container: Container, name: str, what: str, head: Head) -> None:
             raise
         remove_segments(container, token)
     elif head.static:
-        _delete_static(container, name, what, head.version)
+        _delete_static(container, name, what, head)
     elif head.dynamic is not None:
         _delete_dynamic(container, name, what, head.dynamic)
 
@@ -76,10 +76,10 @@ def _own(container: Container, place: str) -> bool:
     return place in (container.name, f"{container.name}_segments")
 
 
-def _delete_static(container: Container, name: str, what: str, etag: str | None) -> None:
+def _delete_static(container: Container, name: str, what: str, head: Head) -> None:
     segments = static_segments(container, name, what)
     if segments is None:
-        segments = _likely(container, name, what, etag)
+        segments = _likely(container, name, what, head)
     for place in dict.fromkeys(each.container for each in segments):
         if _own(container, place):
             other = Container(container.swift, place, create=False)
@@ -91,8 +91,8 @@ def _delete_static(container: Container, name: str, what: str, etag: str | None)
     container.ask("DELETE", name, what)
 
 
-def _likely(container: Container, name: str, what: str, etag: str | None) -> list[Listed]:
-    """Find the segments of a manifest that the server does not show: those of its name whose digests make its ETag.
+def _likely(container: Container, name: str, what: str, head: Head) -> list[Listed]:
+    """Find the segments of a manifest that the server does not show, by their names and by what is known of them all.
 
     The server could delete what the manifest names, but that may be anybody's.
     """
@@ -100,14 +100,24 @@ def _likely(container: Container, name: str, what: str, etag: str | None) -> lis
         groups: dict[str, list[Entry]] = {}
         for each in Container(container.swift, place, create=False).entries(name, what):
             groups.setdefault(each.name.rstrip("0123456789"), []).append(each)
-        for group in groups.values():
-            if joined(str(each.version) for each in group) == etag:
+        for stem, group in groups.items():
+            if _make_up(group, stem, name, head):
                 return [Listed(place, each.name, each.size, False) for each in group]
     LOG.warning(
         "%s: this server does not show where its segments are, and none have its name: they stay where they are",
         what,
     )
     return []
+
+
+def _make_up(group: list[Entry], stem: str, name: str, head: Head) -> bool:
+    """Say whether these are the segments: their digests make its ETag.
+
+    Ceph's gateway only knows the digests that the manifest came with; without, below the image's name the size tells.
+    """
+    if head.version != joined([]):
+        return joined(str(each.version) for each in group) == head.version
+    return stem.startswith(f"{name}/") and sum(each.size for each in group) == head.size
 
 
 def _delete_dynamic(container: Container, name: str, what: str, where: tuple[str, str]) -> None:
