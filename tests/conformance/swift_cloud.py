@@ -125,7 +125,7 @@ class Cloud:
                 start_new_session=True,
             )
 
-    def _spawn_proxy(self, name: str, limits: str = "") -> None:
+    def _spawn_proxy(self, name: str, limits: str = "", slo: str = "") -> None:
         port = self._ports[name] = _free_port()
         text = (self._lab / "proxy-keystone.conf").read_text()
         text = _changed(
@@ -136,6 +136,7 @@ class Cloud:
         )
         # A server that was away is asked again at once.
         text = text.replace("node_timeout = ", "error_suppression_interval = 0.1\nnode_timeout = ")
+        text = text.replace("egg:swift#slo", f"egg:swift#slo\n{slo}")
         if limits:
             text = text.replace(" keystoneauth copy ", " keystoneauth ratelimit copy ")
             text = text.replace("egg:swift#ratelimit", f"egg:swift#ratelimit\n{limits}")
@@ -192,6 +193,16 @@ class Cloud:
             yield self.url("limited")
         finally:
             self._stop("limited")
+
+    @contextlib.contextmanager
+    def joining(self, most: int) -> Iterator[str]:
+        """Have another proxy that takes so many segments in a manifest; gives its URL."""
+        self._spawn_proxy("joining", slo=f"max_manifest_segments = {most}")
+        try:
+            self._await("joining")
+            yield self.url("joining")
+        finally:
+            self._stop("joining")
 
     def forget(self) -> None:
         """Empty what the proxies remember of containers and tokens."""

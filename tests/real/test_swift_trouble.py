@@ -5,6 +5,7 @@ What is left is what a list of the container shows.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -213,4 +214,34 @@ def test_images_of_more_segments_than_a_list_has(cloud: Cloud, back: Backstage) 
                 assert b"".join(reader.read(offset, length)) == content(size)[offset:end]
         store.delete(ref)
         assert not back.names()
+        store.close()
+
+
+def test_manifests_are_nested_above_the_limit_of_the_server(cloud: Cloud, back: Backstage) -> None:
+    """Three levels of them, read, copied and removed; by servers with a higher limit too."""
+    data = content(20 * SEGMENT + 3)
+    with cloud.joining(3) as url:
+        own = {"container": back.settings.container, "storage_url": url + cloud.account}
+        store = Store(SwiftDriver(cloud.settings(**own)), name="judged", options=ONCE)
+        ref = store.put("x", data).ref
+        nested = [name for name in back.names() if re.search(r"-m[0-9]{5}$", name)]
+        assert len(nested) == 7 + 3
+        plain = SwiftDriver(cloud.settings(container=back.settings.container))
+        copied = store.copy(ref, store, "y").ref
+        for driver in (store.driver, plain):
+            for each in (ref, copied):
+                assert driver.stat(each).size == len(data)
+                assert read(driver, each) == data
+        with store.driver.open(ref) as reader:
+            for offset in (2 * SEGMENT - 5, 9 * SEGMENT - 5, len(data) - 9):
+                assert b"".join(reader.read(offset, 10)) == data[offset : offset + 10]
+        upload = store.driver.begin("z", len(data), {})
+        for index in range(3):
+            upload.write_part(index, index * SEGMENT, data[index * SEGMENT :][:SEGMENT])
+        upload.abort()
+        assert not back.leftovers()
+        plain.delete(ref)
+        store.delete(copied)
+        assert not back.names()
+        plain.close()
         store.close()
