@@ -84,3 +84,22 @@ def test_a_manifest_that_is_refused_at_last_keeps_nothing(
         upload.commit(SIZE, {})
     upload.abort()
     assert not server.containers["images"]
+
+
+def test_a_segment_that_may_still_come_leaves_the_mark(
+    driver: SwiftDriver, server: SwiftState
+) -> None:
+    """Swift is silent and may be about to store it: then a sweep must find it."""
+    upload = driver.begin("x", SIZE, {})
+    token = parse_token(upload.token)
+    assert token is not None
+    upload.write_part(0, 0, b"a" * SEGMENT)
+    server.stall.append(("PUT", token.segment(2)))
+    with pytest.raises(TimedOut):
+        upload.write_part(1, SEGMENT, b"b" * SEGMENT)
+    upload.abort()
+    assert list(server.containers["images"]) == [token.mark]
+    server.containers["images"][token.segment(2)] = server.containers["images"][token.mark]
+    (left,) = driver.pending()
+    driver.discard(left.token)
+    assert not server.containers["images"]

@@ -45,8 +45,13 @@ def delete(container: Container, name: str, what: str, head: Head) -> None:
         _delete_dynamic(container, name, what, head.dynamic)
 
 
-def remove_segments(container: Container, token: Token, known: Iterable[str] = ()) -> None:
-    """Remove all that an upload has left, at last its mark; those that are ``known`` even if no list comes."""
+def remove_segments(
+    container: Container, token: Token, known: Iterable[str] = (), *, all_known: bool = True
+) -> None:
+    """Remove all that an upload has left, those that are ``known`` even if no list comes.
+
+    At last its mark goes, unless something of it may still appear (``all_known`` is False).
+    """
     what = f"the segments of {token.name!r}"
     known = list(known)
     try:
@@ -56,7 +61,8 @@ def remove_segments(container: Container, token: Token, known: Iterable[str] = (
         raise
     ours = {name for name in listed if name.startswith(token.prefix)}
     _remove(container, sorted(ours.union(known)), what)
-    container.delete(token.mark, what)
+    if all_known:
+        container.delete(token.mark, what)
 
 
 def _remove(container: Container, names: list[str], what: str) -> None:

@@ -15,12 +15,14 @@ from multistore.drivers.swift.manifests import put_dynamic, put_static
 from multistore.drivers.swift.refs import Token
 from multistore.drivers.swift.removal import delete, remove_segments
 from multistore.drivers.swift.transfer import Transfer
+from multistore.drivers.swift.wire import Reply
 from multistore.errors import (
     AlreadyExists,
     NoSpace,
     NotFound,
     SizeMismatch,
     StoreError,
+    TimedOut,
     Unavailable,
 )
 from multistore.known import digest_of
@@ -65,6 +67,7 @@ class SegmentedUpload(Upload):
         self._what = f"the object {token.name!r}"
         self._segments: dict[int, Segment] = {}
         self._sent: set[str] = set()  # names of segments, whatever the answer was
+        self._silent = False  # whether Swift may be about to store one of them
         self._unanswered = False  # whether the manifest may still appear
         self._stored: Stored | None = None
         self._ended = False
@@ -93,13 +96,22 @@ class SegmentedUpload(Upload):
         etag = digest_of(data, "md5") or self._md5_of(data)
         name = self._token.segment(index + 1)
         fields = {"Content-Type": "application/octet-stream", "ETag": etag}
-        self._sent.add(name)
         try:
-            self._container.put(name, self._what, data, fields=fields)
+            self._send(name, data, fields)
         except NoSpace as error:
             self._container.explain(len(data), error)
             raise
         self._segments[index] = Segment(name, etag, len(data))
+
+    def _send(
+        self, name: str, data: bytes, fields: Mapping[str, str], silence: float = 0.0
+    ) -> Reply:
+        self._sent.add(name)
+        try:
+            return self._container.put(name, self._what, data, fields=fields, silence=silence)
+        except TimedOut as error:
+            self._silent |= unanswered(error)  # a line that broke ends a request, silence does not
+            raise
 
     def _md5_of(self, data: bytes) -> str:
         with self._hashing:
@@ -109,8 +121,7 @@ class SegmentedUpload(Upload):
         """Let Swift copy an object of ``size`` bytes to a segment; ``source`` is its quoted path in the account."""
         name = self._token.segment(index + 1)
         fields = {"X-Copy-From": source, "X-Fresh-Metadata": "true", "Content-Length": "0"}
-        self._sent.add(name)
-        reply = self._container.put(name, self._what, b"", fields=fields, silence=_COPYING)
+        reply = self._send(name, b"", fields, silence=_COPYING)
         etag = reply.fields.get("etag", "").strip('"')
         self._segments[index] = Segment(name, etag, size)
 
@@ -171,7 +182,10 @@ class SegmentedUpload(Upload):
             self._container.delete(self._token.mark, self._what)
 
     def abort(self) -> None:
-        """Remove the segments; of an image that is published, or may still be, nothing."""
+        """Remove the segments; of an image that is published, or may still be, nothing.
+
+        The mark stays if a segment may still come, as its request was never answered: a sweep then finds it.
+        """
         with self._lock:
             if self._ended or self._stored is not None:
                 return
@@ -183,7 +197,9 @@ class SegmentedUpload(Upload):
                 error.final = True
                 raise error
             if found is None or found.made_by != self._token.id:
-                remove_segments(self._container, self._token, self._sent)
+                remove_segments(
+                    self._container, self._token, self._sent, all_known=not self._silent
+                )
                 self._container.undo()
             self._ended = True
             self._transfer.end()
