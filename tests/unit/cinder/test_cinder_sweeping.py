@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from fakes.cinder_cloud import Cloud, refuse
 from multistore.driver import Upload
 from multistore.drivers.cinder import CinderDriver, removal, upload
+from multistore.drivers.cinder.holds import Hold
 from multistore.errors import InUse, NotFound, StoreError
+from multistore.model import Pending
 from multistore.testing.tools import read
 from multistore.testing.watch import in_child
 
@@ -194,3 +197,85 @@ def test_where_cinder_does_not_tell_the_time_this_hosts_clock_counts(
         answer = SimpleNamespace(headers=headers)
         driver._service.client().client.get = lambda _path, answer=answer: (answer, None)
         assert driver._service.now() == 4711.0
+
+
+# -- lock files of volumes that are gone -----------------------------------------------------------
+
+
+def left_unlabelled(cloud: Cloud, driver: CinderDriver) -> Pending:
+    """Have a process of this host die just before its volume becomes an image."""
+
+    def die() -> None:
+        def fail(name: str) -> None:
+            if name == "label":
+                os._exit(0)
+
+        cloud.before = fail
+        driver.begin("other", 5, {}).commit(5, {})
+
+    with pytest.raises(AssertionError, match="died"):
+        in_child(die, 10)
+    (left,) = [each for each in driver.pending() if each.name == "other"]
+    return left
+
+
+def age(driver: CinderDriver, name: str, seconds: float) -> None:
+    """Make a lock file one that nobody has written to for so long."""
+    then = time.time() - seconds
+    os.utime(Path(driver.settings.lock_path, "multistore-cinder", name), (then, then))
+
+
+def test_the_lock_file_of_a_volume_that_another_host_swept_goes_with_the_next_sweep(
+    cloud: Cloud, driver: CinderDriver, elsewhere: CinderDriver
+) -> None:
+    left = left_unlabelled(cloud, driver)
+    cloud.skew = 2 * removal.QUIET
+    elsewhere.discard(left.token)
+    assert len(files(driver)) == 1
+    driver.discard(left.token)
+    assert not files(driver)
+
+
+def test_a_lock_file_that_nobody_uses_and_that_says_nothing_goes_with_the_next_check(
+    cloud: Cloud, driver: CinderDriver, elsewhere: CinderDriver
+) -> None:
+    """Not before it was left alone for long; and never that of a living writer, or one that names an attachment."""
+    left = left_unlabelled(cloud, driver)
+    cloud.skew = 2 * removal.QUIET
+    elsewhere.discard(left.token)
+    cloud.skew = 0.0
+    (old,) = files(driver)
+    living = written(driver)
+    (used,) = set(files(driver)) - {old}
+    telling = Path(driver.settings.lock_path, "multistore-cinder", "volume-of-a-reader")
+    telling.write_text('{"attachment": "1"}')
+    driver.check_host()
+    assert set(files(driver)) == {old, used, telling.name}
+    for name in files(driver):
+        age(driver, name, removal.QUIET + 5)
+    driver.check_host()
+    assert set(files(driver)) == {used, telling.name}
+    telling.unlink()
+    living.abort()
+
+
+def test_a_writer_that_is_just_locking_its_file_does_not_lose_it(
+    driver: CinderDriver, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever removes files waits until it has."""
+    real, threads = Hold.alone, list[threading.Thread]()
+
+    def alone(hold: Hold) -> bool:
+        name = os.path.basename(hold._path)
+        if name.startswith("volume-") and not threads:
+            age(driver, name, removal.QUIET + 5)
+            threads.append(threading.Thread(target=make().check_host))
+            threads[0].start()
+            threads[0].join(0.5)
+        return real(hold)
+
+    monkeypatch.setattr(Hold, "alone", alone)
+    begun = driver.begin("image", 5, {})
+    threads[0].join(10)
+    assert len(files(driver)) == 1
+    begun.abort()

@@ -91,11 +91,13 @@ class Attached:
 
     def claim(self) -> None:
         """Lock all others of this host out, before there is an attachment."""
-        hold = self._holds.hold(self._key)
-        if not hold.alone():
-            hold.drop(remove=False)
-            raise InUse(f"{self._what} is in use by another process of this host")
-        self._hold = hold
+        # In the guard, or whoever sweeps may remove the file before it is locked.
+        with self._holds.guard(self._key):
+            hold = self._holds.hold(self._key)
+            if not hold.alone():
+                hold.drop(remove=False)
+                raise InUse(f"{self._what} is in use by another process of this host")
+            self._hold = hold
 
     def open(self) -> None:
         """Attach, connect and open; whatever it raises, it leaves nothing behind but the claim.

@@ -154,10 +154,11 @@ class CinderDriver(Driver):
         self._service.properties()
 
     def check_host(self) -> None:
-        """Make sure of what needs no server: locks, and the libraries; and unmount what nobody uses."""
+        """Make sure of what needs no server: locks, and the libraries; and remove mounts and locks that nobody uses."""
         self._holds.check()
         self._service.sdk.check()
         sweep_mounts(self._holds, self.settings.root_helper, self.settings.mount_base)
+        removal.sweep_holds(self._holds)
 
     def check_type(self) -> None:
         """Make sure that Cinder has the store's volume type."""

@@ -71,6 +71,10 @@ class Hold:
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, text, 0)
 
+    def quiet(self) -> float:
+        """Give the seconds since somebody wrote to the file."""
+        return time.time() - os.fstat(self._fd).st_mtime
+
     def __del__(self) -> None:
         # Given up by a core that could not settle it; in a forked child the parent keeps its lock.
         if getattr(self, "_fd", -1) >= 0:

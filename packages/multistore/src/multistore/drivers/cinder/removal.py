@@ -12,14 +12,23 @@ from multistore.drivers.cinder.abandoned import detach_left
 from multistore.drivers.cinder.labels import Volume, nonce_of
 from multistore.drivers.cinder.refs import CinderRef, Token
 from multistore.drivers.cinder.service import insist
-from multistore.errors import InUse, NotFound, Unavailable
+from multistore.errors import InUse, NotFound, TimedOut, Unavailable
 from multistore.model import Pending, Stored
 
 if TYPE_CHECKING:
     from multistore.drivers.cinder.holds import Holds
     from multistore.drivers.cinder.service import Service
 
-__all__ = ["QUIET", "delete", "discard", "image", "pending", "published", "remove_unfinished"]
+__all__ = [
+    "QUIET",
+    "delete",
+    "discard",
+    "image",
+    "pending",
+    "published",
+    "remove_unfinished",
+    "sweep_holds",
+]
 
 _PAUSE = 0.25
 #: Cinder lists no attachment in these states: it is still to be completed.
@@ -103,6 +112,10 @@ def discard(service: Service, holds: Holds, token: Token) -> None:
     its attachments for less than ``QUIET`` seconds.
     """
     volume = _of_token(service, token)
+    if volume is None and _is_gone(service, token.volume):
+        if holds.known(f"volume-{token.volume}"):
+            detach_left(service, holds, token.volume)  # another host has swept it
+        return
     if volume is None or volume.token is None:
         return
     wanted = repr(volume.wanted)
@@ -137,6 +150,30 @@ def _remove(service: Service, token: Token) -> None:
     if volume is not None and volume.token is not None:
         with contextlib.suppress(NotFound):
             service.delete(volume.id)
+
+
+def sweep_holds(holds: Holds) -> None:
+    """Remove the lock files of volumes that nobody of this host uses, and that say of nothing to be undone.
+
+    Their volumes may be another project's, so Cinder is not asked. A volume that is there after all is then swept like one
+    of another host: later, and no less surely.
+    """
+    for key in holds.names():
+        if not key.startswith("volume-"):
+            continue
+        with contextlib.suppress(TimedOut), holds.guard(key):
+            if not holds.known(key):
+                continue
+            hold = holds.hold(key)
+            hold.drop(remove=hold.alone() and not hold.read() and hold.quiet() > QUIET)
+
+
+def _is_gone(service: Service, volume_id: str) -> bool:
+    try:
+        service.volume(volume_id)
+    except NotFound:
+        return True
+    return False
 
 
 def pending(service: Service) -> Iterator[Pending]:
