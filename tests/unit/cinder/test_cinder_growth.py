@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from fakes.cinder_cloud import Cloud, refuse
 from multistore.driver import Upload
-from multistore.drivers.cinder import CinderDriver, attaching, devices
+from multistore.drivers.cinder import CinderDriver, connecting, devices
 from multistore.errors import NoSpace, Unavailable
 from multistore.testing.tools import read
 
@@ -134,7 +134,7 @@ class Late:
     """Devices that show, after they were opened or told to look, a smaller size so many times."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(attaching, "_SIZE_PAUSE", 0.0)
+        monkeypatch.setattr(connecting, "_SIZE_PAUSE", 0.0)
         self.left = 0
         size = devices.PathDevice.size
 
@@ -175,7 +175,7 @@ def test_the_size_after_growth_is_waited_for_but_not_for_ever(
     cloud.calls()
     upload.write_part(1, GIB - 2, b"over")
     assert cloud.calls().count("attach") == 1
-    monkeypatch.setattr(attaching, "_SIZE_PATIENCE", 0.0)
+    monkeypatch.setattr(connecting, "_SIZE_PATIENCE", 0.0)
     late.left = 1
     with pytest.raises(Unavailable, match="does not see it"):
         upload.write_part(2, 2 * GIB - 2, b"over")
@@ -189,7 +189,7 @@ def test_a_volume_that_starts_small_is_extended_by_nothing(
 ) -> None:
     """Cinder refuses to extend a volume to the size that it has: a device that is still too short is attached anew."""
     cloud.protocol = "scaleio"
-    monkeypatch.setattr(attaching, "_SIZE_PATIENCE", 0.0)
+    monkeypatch.setattr(connecting, "_SIZE_PATIENCE", 0.0)
     late = Late(monkeypatch)
     late.left = 1
     driver = make()

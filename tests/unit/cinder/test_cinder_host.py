@@ -105,7 +105,7 @@ def test_a_file_of_another_user_is_ours_while_it_is_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """CI-19: given back by the last reader of the host only."""
-    from multistore.drivers.cinder import attaching
+    from multistore.drivers.cinder import connecting
 
     cloud.protocol = "nfs"
     driver = make(root_helper="become")
@@ -129,7 +129,7 @@ def test_a_file_of_another_user_is_ours_while_it_is_used(
         commands.append(command)
         owner[0] = int(command[1])
 
-    monkeypatch.setattr(attaching, "as_root", chown)
+    monkeypatch.setattr(connecting, "as_root", chown)
     monkeypatch.setattr(os, "open", opened)
     monkeypatch.setattr(os, "stat", status)
     with driver.open(ref) as one:

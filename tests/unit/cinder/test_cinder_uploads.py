@@ -10,7 +10,7 @@ import pytest
 from fakes.cinder_cloud import Cloud, refuse
 from multistore.config import Secret
 from multistore.driver import Upload
-from multistore.drivers.cinder import CinderDriver, attaching, devices, growth
+from multistore.drivers.cinder import CinderDriver, connecting, devices, growth
 from multistore.drivers.cinder.service import Attachment
 from multistore.errors import (
     AccessDenied,
@@ -110,7 +110,7 @@ def test_a_size_that_the_host_sees_late_is_waited_for(
     ref = upload.commit(far_apart(upload, 1), {}).ref
     assert (late, resized) == ([], ["resize"])
     check(driver, ref, 1)
-    monkeypatch.setattr(attaching, "_SIZE_PATIENCE", 0.0)
+    monkeypatch.setattr(connecting, "_SIZE_PATIENCE", 0.0)
     late.extend([GIB] * 2)
     upload = driver.begin("other", None, {})
     with pytest.raises(Unavailable, match="does not see it"):

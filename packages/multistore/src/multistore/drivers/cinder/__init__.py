@@ -10,6 +10,7 @@
 ``service``       Cinder's API, one session to a store
 ``holds``         who uses a volume on this host, across processes
 ``attaching``     attaching a volume to this host, and detaching it
+``connecting``    reaching the bytes of an attached volume
 ``abandoned``     detaching what a killed process has left attached
 ``mounts``        NFS exports, mounted once for all processes
 ``devices``       the bytes of an attached volume: a path, or a handle without one

@@ -8,18 +8,13 @@ does not find; ``abandoned`` removes it where there is no next one.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from multistore.drivers.cinder.abandoned import forget_strays
-from multistore.drivers.cinder.devices import Device, HandleDevice, PathDevice
-from multistore.drivers.cinder.errors import guard
+from multistore.drivers.cinder.connecting import Connection, protocol_of
 from multistore.drivers.cinder.holds import Hold, Holds
-from multistore.drivers.cinder.mounts import Mount, as_root, mount
-from multistore.drivers.cinder.sdk import connect
 from multistore.errors import (
     AccessDenied,
     InUse,
@@ -33,6 +28,7 @@ from multistore.errors import (
 )
 
 if TYPE_CHECKING:
+    from multistore.drivers.cinder.devices import Device
     from multistore.drivers.cinder.service import Attachment, Service
 
 __all__ = ["Attached", "attach"]
@@ -43,8 +39,6 @@ LOG = logging.getLogger(__name__)
 _PAUSES = (2.0, 4.0, 8.0, 10.0)
 #: After these there is surely no attachment of ours.
 _REFUSED = (InUse, AccessDenied, NotFound, NoSpace, RateLimited, Unauthenticated, Unsupported)
-#: ScaleIO shows a size late, when a volume was attached and when it was extended.
-_SIZE_PATIENCE, _SIZE_PAUSE = 20.0, 0.1
 
 
 class Attached:
@@ -63,29 +57,22 @@ class Attached:
         self._hold: Hold | None = None
         self._attachment: Attachment | None = None
         self._asked = False  # for an attachment, and there is no answer yet
-        self._connector: Any = None
-        self._data: dict[str, Any] = {}
-        self._found: Any = None
-        self._mount: Mount | None = None
-        self._device: Device | None = None
+        self.connection = Connection(service, holds, self._what, writing=writing)
 
     @property
     def device(self) -> Device:
         """The bytes; Unavailable once it is detached."""
-        if self._device is None:
-            raise Unavailable(f"{self._what} is not attached any more")
-        return self._device
+        return self.connection.device
 
     @property
     def is_open(self) -> bool:
         """Whether there are bytes to read and write."""
-        return self._device is not None
+        return self.connection.is_open
 
     @property
     def protocol(self) -> str:
         """How the volume is reached: rbd, nfs, iscsi."""
-        info = self._attachment.info if self._attachment else {}
-        return str(info.get("driver_volume_type", ""))
+        return protocol_of(self._attachment) if self._attachment else ""
 
     # -- attaching ---------------------------------------------------------------------------
 
@@ -126,7 +113,7 @@ class Attached:
             self._hold, self._asked = hold, False
             try:
                 fresh = self._make_or_join(hold, alone)
-                self._connect()
+                self.connection.open(self._attached, hold)
                 if fresh:
                     self._service.complete(self._attached.id)
                 if claimed is None:
@@ -175,95 +162,6 @@ class Attached:
             raise Unavailable(f"{self._what} is not attached")
         return self._attachment
 
-    # -- connecting --------------------------------------------------------------------------
-
-    def _connect(self) -> None:
-        info = dict(self._attached.info)
-        nested = info.get("data")
-        self._data = dict(nested) if isinstance(nested, dict) else info
-        protocol = self.protocol
-        if not protocol:
-            raise Unavailable(f"Cinder does not say how {self._what} is reached")
-        if self._data.get("encrypted"):
-            raise Unsupported(f"{self._what} is encrypted: choose a volume type without encryption")
-        if protocol == "nfs":
-            self._device = self._open_file()
-        else:
-            self._device = self._open_device(protocol)
-
-    def _open_file(self) -> Device:
-        """Open the volume's file in its export; what is no raw image is refused, for reading and writing alike."""
-        data, settings = self._data, self._service.settings
-        if str(data.get("format") or "raw") != "raw":
-            raise Unsupported(
-                f"{self._what} is a file in the format {data['format']}, and only raw ones can be images"
-            )
-        name = str(data["name"])
-        if os.path.basename(name) != name:
-            raise Unsupported(f"Cinder names a file of {self._what} outside its export")
-        self._mount = mount(self._holds, settings.root_helper, settings.mount_base, data)
-        return self._open_path(os.path.join(self._mount.path, name), zeroed=True)
-
-    def _open_device(self, protocol: str) -> Device:
-        settings = self._service.settings
-        with guard(f"connecting {self._what}"):
-            self._connector = self._service.sdk.connector(
-                settings, protocol, {**self._attached.info}
-            )
-            self._found = connect(self._connector, self._data)
-        path = self._found["path"]
-        if not isinstance(path, str | bytes):
-            return HandleDevice(path, self._what, settings.timeout)
-        path = os.fsdecode(path)
-        if self._hold is not None:
-            self._hold.write({**self._hold.read(), "device": path})
-        return self._open_path(path, zeroed=False)
-
-    def _open_path(self, path: str, *, zeroed: bool) -> Device:
-        """Open it, made ours for as long as this host uses it if it is another user's."""
-        try:
-            return PathDevice(path, self._what, writing=self.writing, zeroed=zeroed)
-        except AccessDenied:
-            hold, helper = self._hold, self._service.settings.root_helper
-            if hold is None or not helper:
-                raise
-            status = os.stat(path)
-            if status.st_uid == os.geteuid():
-                raise
-            hold.write({**hold.read(), "path": path, "owner": status.st_uid})
-            as_root(helper, "chown", str(os.geteuid()), path)
-        return PathDevice(path, self._what, writing=self.writing, zeroed=zeroed)
-
-    # -- sizes -------------------------------------------------------------------------------
-
-    def size(self, wanted: int) -> int:
-        """Give the size in bytes; of a block device that is smaller, the size ``wanted`` is waited for."""
-        device = self.device
-        late = self._mount is None and not isinstance(device, HandleDevice)
-        return self._size(wanted) if late else device.size()
-
-    def _size(self, wanted: int) -> int:
-        end = time.monotonic() + _SIZE_PATIENCE
-        while (size := self.device.size()) < wanted and time.monotonic() < end:
-            time.sleep(_SIZE_PAUSE)
-        return size
-
-    def resized(self, size: int) -> None:
-        """See the new size of a volume that was extended while attached."""
-        device = self.device
-        if self._connector is not None and not isinstance(device, HandleDevice):
-            with guard(f"seeing the new size of {self._what}"):
-                self._connector.extend_volume(self._data)
-        self._check(size, self._size(size))
-
-    def grown(self, size: int) -> None:
-        """See the new size of a volume that was extended while detached."""
-        self._check(size, self.size(size))
-
-    def _check(self, size: int, seen: int) -> None:
-        if seen < size:
-            raise Unavailable(f"{self._what} was extended, and this host does not see it")
-
     # -- detaching ---------------------------------------------------------------------------
 
     def suspend(self) -> None:
@@ -289,8 +187,8 @@ class Attached:
             hold.drop(remove=False)
 
     def _detach(self, *, last: bool) -> None:
-        self._disconnect(last=last)
         hold, made = self._hold, self._attachment
+        self.connection.close(hold, last=last)
         # The note goes last: an attachment that cannot be removed now is found by it.
         if last and made is not None:
             self._service.detach(made.id)
@@ -300,33 +198,6 @@ class Attached:
             forget_strays(self._service, self.volume_id, note)
             hold.write({})
         self._attachment = None
-
-    def _disconnect(self, *, last: bool) -> None:
-        """Close what is open here; the connection itself goes with the last user."""
-        device, self._device = self._device, None
-        handle = isinstance(device, HandleDevice)
-        if device is not None:
-            device.close()
-        connector, self._connector = self._connector, None
-        if connector is not None and (last or handle):
-            try:
-                with guard(f"disconnecting {self._what}"):
-                    connector.disconnect_volume(self._data, self._found, force=True)
-            except StoreError as error:
-                # Everything was flushed before: the attachment must not stay because of it.
-                LOG.warning("%s", error)
-        if last:
-            self._restore_owner()
-        share, self._mount = self._mount, None
-        if share is not None:
-            share.release()
-
-    def _restore_owner(self) -> None:
-        note = self._hold.read() if self._hold else {}
-        helper = self._service.settings.root_helper
-        if note.get("path") and helper and os.path.exists(str(note["path"])):
-            with contextlib.suppress(StoreError):
-                as_root(helper, "chown", str(int(note["owner"])), str(note["path"]))
 
     def _give_back(self, error: BaseException, alone: bool, *, keep: bool) -> None:
         """Undo an attachment that could not be completed; ``error`` is why."""

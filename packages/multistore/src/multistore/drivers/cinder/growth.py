@@ -100,7 +100,7 @@ def grow_attached(service: Service, attached: Attached, gib: int) -> int | None:
                 return None
             raise
         volume = _extended(service, volume.id, gib, "in-use")
-    attached.resized(volume.size * GIB)
+    attached.connection.resized(volume.size * GIB)
     return volume.size * GIB
 
 
@@ -117,7 +117,7 @@ def grow_detached(service: Service, attached: Attached, gib: int) -> int:
         service.extend(volume.id, gib)
         volume = _extended(service, volume.id, gib, "available")
     attached.open()
-    attached.grown(volume.size * GIB)
+    attached.connection.grown(volume.size * GIB)
     return volume.size * GIB
 
 

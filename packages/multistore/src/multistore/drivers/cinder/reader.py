@@ -61,7 +61,7 @@ class CinderReader(Reader):
             free = fresh and self._volume.status == "available"
             attached = attach(self._service, self._holds, self._volume.id, free=free)
             try:
-                size = attached.size(self._size)
+                size = attached.connection.size(self._size)
                 if size < self._size:
                     raise Corrupt(
                         f"{self._info.ref}: its volume has {size} bytes, and the image {self._size}"

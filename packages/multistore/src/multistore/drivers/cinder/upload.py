@@ -69,7 +69,7 @@ class CinderUpload(Upload):
         volume = self._service.wait(self._look, ("creating", "downloading"), ("available",))
         self._attached.open()
         size = volume.size * GIB
-        self._room = growth.Room(min(size, self._attached.size(size)))
+        self._room = growth.Room(min(size, self._attached.connection.size(size)))
 
     def copy(self, source: Volume) -> None:
         """Make the volume as a copy of another, inside Cinder; it is never attached."""
