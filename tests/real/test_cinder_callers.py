@@ -6,10 +6,14 @@ import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from conformance.cinder_rig import lab_alone, lab_client, lab_leftovers, lab_settings
+from conformance.rbd_rig import lab
+from facade.houses import at, fresh_conf, make_cinder
+from glance_store import exceptions
 from multistore.drivers.cinder import CinderDriver
 from multistore.errors import Misconfigured, NotFound, Unauthenticated
 from multistore.model import Caller
@@ -107,3 +111,43 @@ def test_without_any_caller_it_is_told(tmp_path: Path) -> None:
         with pytest.raises(Misconfigured) as caught:
             driver.begin("image", 5, {})
         assert caught.value.setting == "username"
+
+
+def request_of(who: Caller) -> SimpleNamespace:
+    """Give the context of a user's request, as Glance makes one."""
+    return SimpleNamespace(
+        user_id=None,
+        project_id=who.project,
+        auth_token=who.token,
+        service_catalog=who.extra["service_catalog"],
+        to_dict=lambda: {"project_id": who.project},
+    )
+
+
+@pytest.mark.parametrize("kind", ["rbd", "nfs"])
+def test_the_interface_acts_for_whoever_asks(tmp_path: Path, kind: str) -> None:
+    """A store without a service user: by the context of each call, and not without one."""
+    (tmp_path / "locks").mkdir()
+    options: dict[str, Any] = {
+        "cinder_store_auth_address": None,
+        "cinder_store_user_name": None,
+        "cinder_store_password": None,
+        "cinder_store_project_name": None,
+        "cinder_volume_type": kind,
+        "cinder_mount_point_base": lab("MULTISTORE_LAB_CINDER_PLACE") + "/mnt-images",
+    }
+    store = make_cinder(fresh_conf(), tmp_path, kind, **options)
+    mine, others = request_of(caller("demo", "demo")), request_of(caller("other", "other"))
+    uri = store.add("image", iter([DATA[:5], DATA[5:]]), 0, "sha512", context=mine)[0]
+    place = at(store, uri)
+    (volume,) = lab_client("demo", "demo").volumes.list()
+    assert (volume.metadata["image_owner"], volume.volume_type) == (mine.project_id, kind)
+    for verb in (store.get, store.get_size, store.delete):
+        with pytest.raises(exceptions.NotFound):
+            verb(place, context=others)
+        with pytest.raises(exceptions.BadStoreConfiguration):
+            verb(place, context=None)
+    stream, size = store.get(place, context=mine)
+    assert (b"".join(stream), size) == (DATA, len(DATA))
+    store.delete(place, context=mine)
+    assert not lab_client("demo", "demo").volumes.list()
