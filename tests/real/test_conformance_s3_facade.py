@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from conformance.s3_rig import Backstage, bucket_of, rgw_settings
 from facade.conformance import StoreConformance
+from facade.houses import fresh_conf
 from facade.rigs import Rig
 from facade.s3_house import s3_house
-from oslo_config import cfg
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
@@ -21,16 +22,14 @@ def back() -> Iterator[Backstage]:
 
 
 @pytest.fixture
-def conf(back: Backstage) -> Iterator[cfg.ConfigOpts]:
-    fresh = cfg.ConfigOpts()
-    fresh([], default_config_files=[])
-    yield fresh
+def conf(back: Backstage) -> Iterator[Any]:
+    yield fresh_conf()
     back.empty()
 
 
 class TestSingleStore(StoreConformance):
     @pytest.fixture
-    def rig(self, conf: cfg.ConfigOpts, back: Backstage) -> Iterator[Rig]:
+    def rig(self, conf: Any, back: Backstage) -> Iterator[Rig]:
         yield from s3_house(conf, back)
 
 
@@ -38,5 +37,5 @@ class TestMultiStore(StoreConformance):
     """Every image in parts."""
 
     @pytest.fixture
-    def rig(self, conf: cfg.ConfigOpts, back: Backstage) -> Iterator[Rig]:
+    def rig(self, conf: Any, back: Backstage) -> Iterator[Rig]:
         yield from s3_house(conf, back, "cloud", s3_store_large_object_size=0)
