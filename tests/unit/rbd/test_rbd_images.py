@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 from fakes.rbd_cluster import Cluster
-from fakes.rbd_modules import NumberedError
-from multistore.drivers.rbd import RbdDriver
+from fakes.rbd_modules import Make, NumberedError
+from multistore.drivers.rbd import RbdDriver, connections
 from multistore.errors import TimedOut
 from multistore.testing.tools import one_image, read
 
@@ -79,3 +79,31 @@ def test_an_upload_is_closed_by_itself(
     one_image(driver, "j", b"abc")
     assert not waiting
     assert cluster.calls.count(CLOSE) == 1
+
+
+def test_what_is_open_when_the_process_ends_is_closed_then(
+    cluster: Cluster, driver: RbdDriver, make: Make
+) -> None:
+    """A callback that came to an interpreter which is ending would abort the process."""
+    ref = one_image(driver, "i", b"abc").ref
+    reading, upload = driver.open(ref), make(user=None).begin("j", None, {})
+    connections.leave()
+    assert cluster.open == 0
+    reading.close()
+    upload.abort()
+    assert read(driver, ref) == b"abc"
+
+
+def test_the_end_of_the_process_does_not_wait_for_ever(
+    driver: RbdDriver,
+    waiting: list[Callable[[], None]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("multistore.drivers.rbd.connections._PATIENCE", 0.01)
+    reader = driver.open("rbd://i")
+    connections.leave()
+    (told,) = caplog.messages
+    assert "did not let go of all that was open within 0.01 s" in told
+    waiting.pop()()
+    reader.close()

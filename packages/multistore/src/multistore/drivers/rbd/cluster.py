@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -69,12 +70,14 @@ class Connection:
         self.instance = 0
         #: Everything that is open, so that nothing is ever closed by the garbage collector, least of all in a forked
         #: child, where the library's threads are missing and closing hangs.
-        self.open: set[object] = set()
+        self.open: set[OpenImage] = set()
         #: What had not ended closing when somebody stopped waiting for it.
         self.closing: set[OpenImage] = set()
         self._lock = threading.Lock()
         self._users = 0
-        self._ended = self._broken = False
+        #: It is shut down.
+        self.ended = False
+        self._broken = False
         self._pools: dict[str, Pool] = {}
         self._former: list[Pool] = []
         self._files: tuple[str, ...] = (profile.conf_file,)
@@ -109,7 +112,7 @@ class Connection:
         if self._broken or self._stamps != _stamps(self._files):
             return False
         with self._lock:
-            if self._ended:
+            if self.ended:
                 return False
             self._users += 1
             return True
@@ -130,13 +133,22 @@ class Connection:
             self._users -= 1
             if self._users:
                 return
-            self._ended = True
+            self.ended = True
             pools = [*self._pools.values(), *self._former]
             self._pools.clear()
             self._former.clear()
         for pool in pools:
             pool.close()
         self.rados.shutdown()
+
+    def leave(self, until: float) -> bool:
+        """Close what is open, at the end of the process; False if something still is open when it is ``until``."""
+        while self.open and time.monotonic() < until:
+            for image in list(self.open):
+                image.abandon()
+                image.settle()
+            time.sleep(0.001)
+        return not self.open
 
     # -- pools ---------------------------------------------------------------------------------
 

@@ -1,13 +1,18 @@
 """Connections to clusters, shared by all drivers of a process, made anew in a forked child.
 
 A connection costs a dozen threads and several round trips; it is made at first use and kept while anybody uses it.
+When the process ends it is shut down: a callback of the library that comes to an interpreter which is ending, or that has
+not returned from it, aborts the process.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import copy
+import logging
 import threading
+import time
 from collections.abc import Iterator
 
 from multistore.driver import PerProcess
@@ -15,6 +20,11 @@ from multistore.drivers.rbd.cluster import Connection, Profile
 from multistore.errors import StoreError
 
 __all__ = ["Connections", "Leases", "instances"]
+
+LOG = logging.getLogger(__name__)
+
+#: The most that the end of a process waits for its clusters, in seconds.
+_PATIENCE = 10.0
 
 
 class _Cell:
@@ -32,6 +42,9 @@ class Connections:
 
     def __init__(self) -> None:
         self._cells: dict[Profile, _Cell] = {}
+        self._made: set[Connection] = set()
+        #: What drivers keep.
+        self.held: set[_Held] = set()
 
     def take(self, profile: Profile) -> Connection:
         """Give a connection that works with the keys as they are now; the caller drops it."""
@@ -53,12 +66,27 @@ class Connections:
             finally:
                 cell.attempts += 1
             made.hold()
+            self._made.add(made)
             cell.connection = made
             return made
 
-    def all(self) -> list[Connection]:
-        """Give the newest connection of each profile."""
-        return [cell.connection for cell in list(self._cells.values()) if cell.connection]
+    def alive(self) -> list[Connection]:
+        """Give all that are not shut down, those with old keys too."""
+        self._made -= {each for each in list(self._made) if each.ended}
+        return list(self._made)
+
+    def leave(self) -> None:
+        """Close what is open and shut down what nobody uses, within a limit: the process ends."""
+        until = time.monotonic() + _PATIENCE
+        for held in list(self.held):
+            held.close()
+        for connection in self.alive():
+            if not connection.leave(until):
+                LOG.warning(
+                    "cluster %s did not let go of all that was open within %g s",
+                    connection.fsid,
+                    _PATIENCE,
+                )
 
 
 _CONNECTIONS: PerProcess[Connections] = PerProcess(Connections)
@@ -66,14 +94,33 @@ _CONNECTIONS: PerProcess[Connections] = PerProcess(Connections)
 
 def instances() -> frozenset[int]:
     """Give the numbers by which clusters know this process."""
-    return frozenset(each.instance for each in _CONNECTIONS.get().all())
+    return frozenset(each.instance for each in _CONNECTIONS.get().alive())
+
+
+@atexit.register
+def leave() -> None:
+    """Shut down all connections of this process, at its end."""
+    connections = _CONNECTIONS.drop()
+    if connections is not None:
+        connections.leave()
 
 
 class _Held:
+    """What one driver keeps of a connection."""
+
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.connection: Connection | None = None
         self.closed = False
+
+    def close(self) -> None:
+        """Let go of it for good."""
+        with self.lock:
+            self.closed = True
+            current, self.connection = self.connection, None
+        if current is not None:
+            current.settle()
+            current.drop()
 
 
 class Leases:
@@ -99,12 +146,14 @@ class Leases:
         current = held.connection
         if current is not None and current.hold():
             return current
-        made = _CONNECTIONS.get().take(self._profile)
+        connections = _CONNECTIONS.get()
+        made = connections.take(self._profile)
         with held.lock:
             current = held.connection
             if current is made or held.closed or not made.hold():
                 return made
             held.connection = made
+            connections.held.add(held)
         if current is not None:
             current.drop()
         return made
@@ -112,11 +161,6 @@ class Leases:
     def close(self) -> None:
         """Let go of the connection of this process; idempotent."""
         held = self._held.drop()
-        if held is None:
-            return
-        with held.lock:
-            held.closed = True
-            current, held.connection = held.connection, None
-        if current is not None:
-            current.settle()
-            current.drop()
+        if held is not None:
+            held.close()
+            _CONNECTIONS.get().held.discard(held)
