@@ -8,6 +8,7 @@ import os
 import signal
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 import types
@@ -136,6 +137,32 @@ def test_who_does_not_want_to_wait_presses_three_times() -> None:
     finally:
         endings.restore()
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+LAST = """
+import os, signal
+from multistore.cli.signals import Ended, Endings
+
+class Last:
+    def __del__(self, kill=os.kill, pid=os.getpid(), number=signal.SIGTERM):
+        kill(pid, number)
+
+last = Last()
+endings = Endings(json=True)
+endings.install()
+try:
+    signal.raise_signal(signal.SIGTERM)
+except Ended:
+    endings.over = True
+endings.restore()
+raise SystemExit(143)
+"""
+
+
+def test_a_signal_that_comes_as_the_interpreter_ends_does_not_change_the_exit_code() -> None:
+    """It gives all handlers back to the system, which would kill the process."""
+    done = subprocess.run([sys.executable, "-c", LAST], timeout=30, check=False)
+    assert done.returncode == 143
 
 
 @pytest.fixture

@@ -65,10 +65,13 @@ class Endings:
             signal.signal(signal.SIGALRM, self._again)
 
     def restore(self) -> None:
-        """Give the signals back, unless one has ended the process: what comes then comes too late to matter."""
-        while self._before and not self.over:
+        """Give the signals back, unless one has ended the process: what comes then comes too late to matter.
+
+        The interpreter, when it ends, would give them to the system, which kills: so they are ignored.
+        """
+        while self._before:
             number, before = self._before.popitem()
-            signal.signal(number, before)  # type: ignore[arg-type]  # it is what getsignal gave
+            signal.signal(number, signal.SIG_IGN if self.over else before)  # type: ignore[arg-type]  # as getsignal gave
 
     def _came(self, number: int, frame: FrameType | None) -> None:
         if self.over or self._put_off(number, frame):
