@@ -13,7 +13,14 @@ from multistore import Store
 from multistore.config import Secret
 from multistore.drivers.swift.identity import keystone_url
 from multistore.drivers.swift.references import read_accounts
-from multistore.errors import InvalidRef, Misconfigured, Unauthenticated
+from multistore.errors import (
+    InvalidRef,
+    Misconfigured,
+    RateLimited,
+    StoreError,
+    Unauthenticated,
+    Unavailable,
+)
 from multistore.model import Access, Caller
 from multistore.testing.watch import open_files
 
@@ -134,6 +141,19 @@ def test_wrong_passwords_and_missing_services_are_told_apart(
         make(region="Mars", **keystone).check()  # SW-30
     with pytest.raises(Misconfigured, match="container"):
         make(create_container=False, container="none").check()
+
+
+@pytest.mark.parametrize(("status", "kind"), [(500, Unavailable), (429, RateLimited)])
+def test_a_keystone_in_trouble_is_told_by_its_own_name(
+    status: int, kind: type[StoreError], make: Make, server: SwiftState
+) -> None:
+    """And is asked again by the layers, as it may recover."""
+    driver = make(auth_url=f"{server.base}/v3", auth_version="3", project="p")
+    server.refuse["POST", "/auth/tokens"] = [(status, {})]
+    with pytest.raises(kind, match=f"Keystone answered {status}") as told:
+        list(driver.list())
+    assert "Swift" not in str(told.value)
+    assert told.value.retryable
 
 
 def test_a_login_that_is_refused_leaves_nothing_to_look_for(make: Make) -> None:

@@ -27,10 +27,10 @@ __all__ = ["asking_refused", "guarded", "guarding_login", "refusal", "unanswered
 _CERTIFICATE = "the server's certificate cannot be verified: see 'ca_file'"
 
 
-def refusal(status: int, what: str, patience: str | None) -> StoreError:
-    """Make the error of a status that is no success; ``patience`` is the Retry-After field."""
+def refusal(status: int, what: str, patience: str | None, *, who: str = "Swift") -> StoreError:
+    """Make the error of a status that is no success; ``patience`` is the Retry-After field, ``who`` has answered."""
     after = float(patience) if patience and patience.isascii() and patience.isdigit() else None
-    told = f"{what}: Swift answered {status}"
+    told = f"{what}: {who} answered {status}"
     if status == 401:
         return Unauthenticated(f"{told}: the token, or who it was given to, is not accepted")
     if status == 403:
@@ -151,7 +151,7 @@ def _login_refused(where: str, status: int) -> StoreError:
         return Misconfigured(f"{told}: it is no login of the API's version", setting="auth_url")
     if status == 400:
         return Misconfigured(f"{told}: look at user, project and domains", setting="user")
-    return refusal(status, f"logging in at {where}", None)
+    return refusal(status, "logging in", None, who=where)
 
 
 def asking_refused(where: str, status: int) -> StoreError:
