@@ -30,7 +30,9 @@ lab_ceph_files() {
     mkdir -p "$ceph_place"/{mon,mgr,osd}
     fsid=$(cat /proc/sys/kernel/random/uuid)
     # A single copy needs the leave of the monitor, and a word to keep it from warning.  Proposals are not gathered for
-    # as long as by default, which made the start four times as long.  No sockets: their paths must be short.
+    # as long as by default, which made the start four times as long.  No sockets: their paths must be short.  Read leases
+    # last for 20 minutes: one that ends while the OSD is suspended leaves a placement group without copies "laggy" for good,
+    # and every request to it waiting (ceph-container #1682).
     cat >"$ceph_conf" <<C
 [global]
 fsid = $fsid
@@ -82,6 +84,7 @@ osd_memory_target = 939524096
 osd_memory_cache_min = 134217728
 osd_op_num_shards = 2
 osd_client_watch_timeout = 3
+osd_pool_default_read_lease_ratio = 60
 C
     {
         ceph-authtool --create-keyring "$ceph_place/mon.keyring" --gen-key -n mon. --cap mon 'allow *'
