@@ -115,7 +115,7 @@ def test_a_server_that_stops_in_a_put_is_given_up_in_time(
     """Whether it takes no more, or says no more; what it holds of the image is removed."""
     size, step = where
     impatient = S3Driver(
-        rgw_settings(back.settings.bucket, endpoint=proxy.address, timeout=0.5, connect_timeout=0.5)
+        rgw_settings(back.settings.bucket, endpoint=proxy.address, timeout=2.0, connect_timeout=2.0)
     )
     proxy.trouble(step, how)
     with contextlib.closing(impatient), pytest.raises(TimedOut):  # the proxy would hang up
@@ -130,7 +130,7 @@ def test_a_server_that_stops_in_a_get_is_given_up_in_time(
 ) -> None:
     """And the read goes on by another request."""
     ref = one_image(driver, "image", content(LARGE)).ref
-    impatient = S3Driver(rgw_settings(back.settings.bucket, endpoint=proxy.address, timeout=0.5))
+    impatient = S3Driver(rgw_settings(back.settings.bucket, endpoint=proxy.address, timeout=2.0))
     with contextlib.closing(impatient):
         proxy.trouble("get", "dry", times=2)
         with pytest.raises(TimedOut):
