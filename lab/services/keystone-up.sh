@@ -38,6 +38,7 @@ C
     # oslo.config reads the arguments of gunicorn's workers as its own, so there are none.  A kept connection is not closed
     # after 2 s, which resets clients that were idle.  One request at a time: logging in reads and then writes within one
     # transaction, and of two such SQLite ends one at once with "database is locked", which Keystone answers with 500.
+    # Of gunicorn's workers, the one with threads keeps connections, be it with one.
     cat >"$keystone_place/gunicorn.conf.py" <<C
 bind = "127.0.0.1:$keystone_port"
 worker_class = "gthread"

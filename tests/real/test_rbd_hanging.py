@@ -65,7 +65,7 @@ def test_an_osd_that_hangs_in_the_middle_of_an_upload(
         begun = time.monotonic()
         with pytest.raises(TimedOut):
             store.stat(f"rbd://{store.driver.prefixes()[0].split('/')[2]}/images/hung/snap")
-        assert time.monotonic() - begun < 30
+        assert time.monotonic() - begun < 10
         osd.go_on()
         with pytest.raises(NotFound):
             store.stat("rbd://hung")
@@ -87,7 +87,7 @@ def test_an_osd_that_hangs_in_the_middle_of_a_download(
                 begun = time.monotonic()
                 with pytest.raises(TimedOut):
                     found += b"".join(pieces)
-                assert time.monotonic() - begun < 30
+                assert time.monotonic() - begun < 20
                 osd.go_on()
             else:
                 threading.Timer(seconds, osd.go_on).start()
@@ -148,7 +148,7 @@ def test_a_monitor_that_hangs_is_bounded(nothing_left: None) -> None:
         with pytest.raises(StoreError) as caught:
             upload.commit(5, {})
         assert caught.value.retryable
-        assert time.monotonic() - begun < 30
+        assert time.monotonic() - begun < 20
         with (
             contextlib.closing(
                 RbdDriver(lab_settings(user="reader", connect_timeout=2.0))

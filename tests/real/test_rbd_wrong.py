@@ -69,7 +69,7 @@ def test_a_monitor_that_is_not_there_at_the_start(conf: Callable[..., str], kind
             begun = time.monotonic()
             with pytest.raises(TimedOut, match="mon_host"):
                 call()
-            assert time.monotonic() - begun < 20
+            assert time.monotonic() - begun < 8
         driver.close()
         until(lambda: len(open_files()) <= before)
 
@@ -88,12 +88,12 @@ def test_a_wrong_setting_is_named_soon(
     values: dict[str, Any], kind: type[StoreError], setting: str, nothing_left: None
 ) -> None:
     before = len(open_files())
-    driver = RbdDriver(lab_settings(connect_timeout=30.0, **values))
+    driver = RbdDriver(lab_settings(**values))
     begun = time.monotonic()
     with pytest.raises(kind) as caught:
         driver.check()
     assert getattr(caught.value, "setting", None) == setting
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 5
     driver.close()
     until(lambda: len(open_files()) <= before)
 
